@@ -1,0 +1,19 @@
+/* The importer: ONNX bytes to a module. */
+#ifndef HONE_ONNX_ONNX_H
+#define HONE_ONNX_ONNX_H
+
+#include "base/log.h"
+#include "ir/graph.h"
+
+typedef struct hone_onnx_options {
+    const char *folder; /* of external data; NULL: such data is refused */
+    const hone_logger *logger;
+    const hone_progress *progress;
+} hone_onnx_options;
+
+/* Imports a model. The bytes stay mapped as long as the arena lives: constants are views into them; external files are
+ * mapped and registered with the arena. The module is verified, but not inferred beyond what importing needs.
+ * HONE_ERR_UNSUPPORTED lists every node that cannot be taken, a line each: name, operator, domain, opset, why. */
+hone_status hone_onnx_import(hone_arena *arena, hone_bytes model, const hone_onnx_options *options, hone_module **out);
+
+#endif
