@@ -2,7 +2,7 @@
 #ifndef HONE_BASE_COMPILER_H
 #define HONE_BASE_COMPILER_H
 
-#define HONE_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define HONE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define HONE_NORETURN __attribute__((noreturn))
 #define HONE_UNUSED __attribute__((unused))
 #define HONE_ALWAYS_INLINE inline __attribute__((always_inline))
