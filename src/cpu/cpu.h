@@ -34,7 +34,7 @@ typedef struct hone_cpu_call {
 
 /* For DATA_SHAPED operators: the kernel tells the extents of output k and gets the room for them. The data pointer may
  * change. HONE_ERR_LIMIT where the plan's bound is exceeded. */
-hone_status hone_cpu_resize(const hone_cpu_call *call, int k, const hone_dims *dims);
+hone_status hone_cpu_set_extents(const hone_cpu_call *call, int k, const hone_dims *dims);
 
 typedef struct hone_cpu_kernel {
     hone_status (*run)(const hone_cpu_call *call);
