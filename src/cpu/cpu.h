@@ -10,7 +10,10 @@
 
 /* What a call may need of the world around it. */
 typedef struct hone_cpu_env {
-    const hone_allocator *allocator; /* of outputs whose size only running tells */
+    const hone_allocator *allocator; /* of hone_cpu_run_once's scratch */
+    /* Gives an output more room (t->data and t->size change; contents need not survive). NULL: rooms are fixed. */
+    hone_status (*grow)(void *user, hone_tensor *t, size_t size);
+    void *grow_user;
     /* Decodes an encoded picture: 0 and rgb == NULL asks for the size. NULL: no decoder was given. */
     hone_status (*decode_image)(void *user, hone_bytes encoded, int *width, int *height, uint8_t *rgb, size_t room);
     void *decode_user;
@@ -32,8 +35,8 @@ typedef struct hone_cpu_call {
     const hone_cpu_env *env;
 } hone_cpu_call;
 
-/* For DATA_SHAPED operators: the kernel tells the extents of output k and gets the room for them. The data pointer may
- * change. HONE_ERR_LIMIT where the plan's bound is exceeded. */
+/* For DATA_SHAPED operators: the kernel tells the extents of output k and gets the room for them: out[k]->size where that
+ * is enough, else by env->grow (the data pointer changes), else HONE_ERR_LIMIT: the plan's bound is exceeded. */
 hone_status hone_cpu_set_extents(const hone_cpu_call *call, int k, const hone_dims *dims);
 
 typedef struct hone_cpu_kernel {
