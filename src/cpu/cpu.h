@@ -40,6 +40,8 @@ typedef struct hone_cpu_call {
 hone_status hone_cpu_set_extents(const hone_cpu_call *call, int k, const hone_dims *dims);
 
 typedef struct hone_cpu_kernel {
+    /* Whether it takes these element types (and attributes); data and shapes are not looked at. NULL: any types. */
+    bool (*takes)(const hone_cpu_call *call);
     hone_status (*run)(const hone_cpu_call *call);
     /* Bytes of scratch; shapes are set, data pointers of non-constants are NULL. NULL: none. */
     size_t (*scratch)(const hone_cpu_call *call);
@@ -55,7 +57,9 @@ const hone_cpu_kernel *hone_cpu_kernel_of(int op);
 /* Whether the kernel takes these element types (for folding, for the build's error list). in[], out[] need dtype only. */
 bool hone_cpu_supports(const hone_cpu_call *call);
 
-/* Runs one operator with its own scratch from env->allocator: for folding and tests, not for plans. */
+/* Runs one operator with its own scratch from env->allocator (and one thread where pool is NULL): for folding and tests,
+ * not for plans. Outputs of DATA_SHAPED operators may have data NULL and size 0; they are allocated from env->allocator
+ * (which must then be set), data_room in `size`. */
 hone_status hone_cpu_run_once(hone_cpu_call *call);
 
 typedef enum hone_cpu_level {
