@@ -80,7 +80,7 @@ def scatter_neighbourhoods(columns, shape):
 
 
 def pool_corners(x):
-    """The four views of a [n, h, w, c] array that a 2x2 pooling compares; an odd edge is left out."""
+    """The four views of a [n, h, w, c] array that a 2x2 pooling compares, without an odd edge."""
     h, w = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
     return [x[:, i:h:2, j:w:2] for i in range(2) for j in range(2)]
 
