@@ -72,6 +72,8 @@ int64_t hone_extent_upper(const hone_extents *table, hone_extent e);
 /* Evaluates every expression of a table's flat form: values[i] must hold the symbols on entry. Used by the runtime on the
  * plan's copy of the nodes. UNKNOWN operands give UNKNOWN. */
 void hone_extents_evaluate(const hone_extent_node *nodes, int count, int64_t *values);
+/* One expression (no symbol) under the values of those before it; used one by one on the records of a plan. */
+int64_t hone_extent_node_value(const hone_extent_node *node, const int64_t *values);
 /* One extent under the values of expressions. */
 static inline int64_t hone_extent_value(hone_extent e, const int64_t *values)
 {
