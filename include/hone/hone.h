@@ -123,7 +123,8 @@ typedef struct hone_step_info {
     size_t weight_bytes;
     size_t scratch_bytes;
 } hone_step_info;
-HONE_API hone_status hone_plan_step(const hone_plan *plan, int index, hone_step_info *info);
+/// Threads: `detail` is valid until the thread's next question about a step.
+HONE_API hone_status hone_plan_step_info(const hone_plan *plan, int index, hone_step_info *info);
 
 /// Properties that travel with the model: "labels", "preprocess", ONNX metadata. NULL past the last, or where absent.
 HONE_API const char *hone_plan_property(const hone_plan *plan, const char *key);

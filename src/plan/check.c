@@ -1,0 +1,303 @@
+/* Checks the bytes of a plan before anything believes them: structure, checksums, indices, sizes. What a plan claims about
+ * extents is checked again by inference when a context sets its shapes, so that no kernel ever sees tensors that do not
+ * fit together. Every reason is told, not only the first. */
+#include "plan/plan.h"
+
+#include <stdio.h>
+
+typedef struct check {
+    hone_plan *plan;
+    hone_bytes bytes;
+    hone_plan_reason reason;
+    void *user;
+    hone_status worst;
+    int n_reasons;
+} check;
+
+#define MAX_REASONS 32
+
+/* Notes a reason; returns false so that a caller may write `return fail(...)`. */
+static bool fail(check *c, hone_status status, const char *format, ...) HONE_PRINTF(3, 4);
+static bool fail(check *c, hone_status status, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (c->worst == HONE_OK) {
+        c->worst = hone_error(status, "%s", text);
+    } else if (status == HONE_ERR_FORMAT) {
+        c->worst = status;
+    }
+    if (c->reason && c->n_reasons < MAX_REASONS)
+        c->reason(c->user, text);
+    c->n_reasons++;
+    return false;
+}
+
+static const char *const section_names[HONE_SECTION_COUNT] = {
+    "text", "info", "extents", "values", "steps", "references", "attributes", "bindings", "properties", "tuning", "weights"};
+
+static bool check_header(check *c)
+{
+    const hone_plan_header *h = (const hone_plan_header *)c->bytes.data;
+
+    if (c->bytes.size < sizeof *h || memcmp(h->magic, HONE_PLAN_MAGIC, sizeof h->magic) != 0)
+        return fail(c, HONE_ERR_FORMAT, "these bytes are no plan: they do not begin with " HONE_PLAN_MAGIC);
+    if ((uintptr_t)c->bytes.data % HONE_PLAN_ALIGN)
+        return fail(c, HONE_ERR_ARGUMENT, "the plan's bytes lie at an address that is no multiple of %d", HONE_PLAN_ALIGN);
+    if (h->version != HONE_PLAN_VERSION)
+        return fail(c, HONE_ERR_MISMATCH, "the plan has format version %u; this library reads version %d: build it again",
+                    h->version, HONE_PLAN_VERSION);
+    if (h->n_sections != HONE_SECTION_COUNT)
+        return fail(c, HONE_ERR_FORMAT, "the header counts %u sections; version %d has %d", h->n_sections,
+                    HONE_PLAN_VERSION, HONE_SECTION_COUNT);
+    if (h->size != c->bytes.size)
+        return fail(c, HONE_ERR_FORMAT, "the plan has %zu bytes; its header says %llu: it is truncated or has been added to",
+                    c->bytes.size, (unsigned long long)h->size);
+    if (memchr(h->device, 0, sizeof h->device) == NULL || memchr(h->producer, 0, sizeof h->producer) == NULL)
+        return fail(c, HONE_ERR_FORMAT, "a text of the header is not terminated");
+    if (strcmp(h->device, "cpu") != 0)
+        return fail(c, HONE_ERR_MISMATCH, "the plan is for the device \"%s\"; this library runs \"cpu\"", h->device);
+    c->plan->header = h;
+    return true;
+}
+
+/* The section's bytes, checked to lie within the plan and to be whole records. */
+static const void *section(check *c, hone_section_kind kind, size_t record, bool verify, size_t *count)
+{
+    const hone_plan_section *s = (const hone_plan_section *)(c->bytes.data + sizeof(hone_plan_header)) + kind;
+
+    *count = 0;
+    if (s->kind != (uint32_t)kind || s->offset % HONE_PLAN_ALIGN || s->offset > c->bytes.size ||
+        s->size > c->bytes.size - s->offset || s->size % record ||
+        (kind != HONE_SECTION_WEIGHTS && s->size / record > INT32_MAX)) {
+        fail(c, HONE_ERR_FORMAT, "the entry of section \"%s\" points outside the plan or is malformed",
+             section_names[kind]);
+        return NULL;
+    }
+    if (verify && hone_hash(c->bytes.data + s->offset, s->size, 0) != s->checksum) {
+        fail(c, HONE_ERR_CHECKSUM, "the checksum of section \"%s\" differs: the plan is damaged", section_names[kind]);
+        return NULL;
+    }
+    *count = s->size / record;
+    return c->bytes.data + s->offset;
+}
+
+static bool find_sections(check *c, bool verify)
+{
+    hone_plan *p = c->plan;
+    const size_t table = HONE_SECTION_COUNT * sizeof(hone_plan_section);
+    size_t n[HONE_SECTION_COUNT];
+
+    if (c->bytes.size < sizeof(hone_plan_header) + table)
+        return fail(c, HONE_ERR_FORMAT, "the plan ends within its section table");
+    if (verify && hone_hash(c->bytes.data + sizeof(hone_plan_header), table, 0) != p->header->checksum)
+        return fail(c, HONE_ERR_CHECKSUM, "the checksum of the section table differs: the plan is damaged");
+    p->text = section(c, HONE_SECTION_TEXT, 1, verify, &n[HONE_SECTION_TEXT]);
+    p->info = section(c, HONE_SECTION_INFO, sizeof *p->info, verify, &n[HONE_SECTION_INFO]);
+    p->extents = section(c, HONE_SECTION_EXTENTS, sizeof *p->extents, verify, &n[HONE_SECTION_EXTENTS]);
+    p->values = section(c, HONE_SECTION_VALUES, sizeof *p->values, verify, &n[HONE_SECTION_VALUES]);
+    p->steps = section(c, HONE_SECTION_STEPS, sizeof *p->steps, verify, &n[HONE_SECTION_STEPS]);
+    p->refs = section(c, HONE_SECTION_REFS, sizeof *p->refs, verify, &n[HONE_SECTION_REFS]);
+    p->attrs = section(c, HONE_SECTION_ATTRS, 1, verify, &n[HONE_SECTION_ATTRS]);
+    p->bindings = section(c, HONE_SECTION_BINDINGS, sizeof *p->bindings, verify, &n[HONE_SECTION_BINDINGS]);
+    p->properties = section(c, HONE_SECTION_PROPERTIES, 2 * sizeof *p->properties, verify, &n[HONE_SECTION_PROPERTIES]);
+    p->tuning = section(c, HONE_SECTION_TUNING, 1, verify, &n[HONE_SECTION_TUNING]);
+    p->weights = section(c, HONE_SECTION_WEIGHTS, 1, verify, &n[HONE_SECTION_WEIGHTS]);
+    if (c->worst != HONE_OK)
+        return false;
+    p->text_size = n[HONE_SECTION_TEXT];
+    p->n_extents = (uint32_t)n[HONE_SECTION_EXTENTS];
+    p->n_values = (uint32_t)n[HONE_SECTION_VALUES];
+    p->n_steps = (uint32_t)n[HONE_SECTION_STEPS];
+    p->n_refs = (uint32_t)n[HONE_SECTION_REFS];
+    p->attrs_size = n[HONE_SECTION_ATTRS];
+    p->n_bindings = (uint32_t)n[HONE_SECTION_BINDINGS];
+    p->n_properties = (uint32_t)n[HONE_SECTION_PROPERTIES];
+    p->tuning_size = n[HONE_SECTION_TUNING];
+    p->weights_size = n[HONE_SECTION_WEIGHTS];
+    if (n[HONE_SECTION_INFO] != 1)
+        return fail(c, HONE_ERR_FORMAT, "section \"info\" has %zu records; there is one", n[HONE_SECTION_INFO]);
+    if (p->text_size == 0 || p->text[0] != 0 || p->text[p->text_size - 1] != 0)
+        return fail(c, HONE_ERR_FORMAT, "section \"text\" does not begin and end with a zero");
+    return true;
+}
+
+static bool text_ok(const check *c, uint32_t offset)
+{
+    return offset < c->plan->text_size;
+}
+
+static bool extent_ok(const check *c, hone_extent e, uint32_t limit)
+{
+    return hone_extent_is_number(e) ? e >= 0 || limit != c->plan->n_extents
+                                    : e != HONE_EXTENT_UNKNOWN && (uint64_t)hone_extent_index(e) < limit;
+}
+
+static void check_extents(check *c)
+{
+    for (uint32_t i = 0; i < c->plan->n_extents; i++) {
+        const hone_plan_extent *e = &c->plan->extents[i];
+        if (e->kind > HONE_EXTENT_MAX || !text_ok(c, e->name) || e->min > e->max)
+            fail(c, HONE_ERR_FORMAT, "expression %u of the shape program is malformed", i);
+        else if (e->kind != HONE_EXTENT_SYMBOL &&
+                 ((!hone_extent_is_number(e->a) && !extent_ok(c, e->a, i)) ||
+                  (!hone_extent_is_number(e->b) && !extent_ok(c, e->b, i))))
+            fail(c, HONE_ERR_FORMAT, "expression %u of the shape program uses one that does not precede it", i);
+    }
+}
+
+static bool within(uint64_t offset, uint64_t room, uint64_t size)
+{
+    return offset <= size && room <= size - offset;
+}
+
+/* A constant must hold what its dims say: kernels read it without another look. */
+static bool constant_ok(const check *c, const hone_plan_value *v)
+{
+    hone_dims dims = {.rank = v->rank};
+    size_t size;
+
+    if (!within(v->offset, v->room, c->plan->weights_size) || v->offset % HONE_PLAN_ALIGN)
+        return false;
+    for (int i = 0; i < v->rank; i++) {
+        if (!hone_extent_is_number(v->dim[i]))
+            return false;
+        dims.dim[i] = v->dim[i];
+    }
+    if (v->rank < 0 || v->dtype == HONE_STRING || !hone_dims_size((hone_dtype)v->dtype, &dims, &size))
+        return false;
+    return (v->flags & HONE_VALUE_PACKED) || size <= v->room;
+}
+
+static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
+{
+    const hone_plan *p = c->plan;
+
+    switch (v->storage) {
+    case HONE_STORAGE_CONST: return constant_ok(c, v);
+    case HONE_STORAGE_ARENA: return within(v->offset, v->room, p->info->arena_bytes) && v->offset % HONE_PLAN_ALIGN == 0;
+    case HONE_STORAGE_INPUT: return v->offset < p->n_inputs && p->bindings[v->offset].value == index;
+    case HONE_STORAGE_OUTPUT: return v->offset >= p->n_inputs && v->offset < p->n_bindings;
+    case HONE_STORAGE_ALIAS:
+        return v->offset < p->n_values && v->offset != index && p->values[v->offset].storage != HONE_STORAGE_ALIAS;
+    case HONE_STORAGE_HEAP: return true;
+    default: return false;
+    }
+}
+
+static void check_values(check *c)
+{
+    for (uint32_t i = 0; i < c->plan->n_values; i++) {
+        const hone_plan_value *v = &c->plan->values[i];
+        bool ok = text_ok(c, v->name) && v->kind <= HONE_KIND_SPARSE && hone_dtype_is_valid(v->dtype) && v->rank >= -1 &&
+                  v->rank <= HONE_MAX_RANK && storage_ok(c, i, v);
+        for (int k = 0; ok && k < v->rank; k++)
+            ok = extent_ok(c, v->dim[k], c->plan->n_extents);
+        if (!ok)
+            fail(c, HONE_ERR_FORMAT, "value %u is malformed: its type, extents or place contradict the plan", i);
+    }
+}
+
+static void check_bindings(check *c)
+{
+    hone_plan *p = c->plan;
+
+    p->n_inputs = 0;
+    for (uint32_t i = 0; i < p->n_bindings; i++) {
+        const hone_plan_binding_record *b = &p->bindings[i];
+        if (b->value >= p->n_values || b->is_input > 1 || (b->is_input && p->n_inputs != i))
+            fail(c, HONE_ERR_FORMAT, "binding %u names no value or stands out of order", i);
+        p->n_inputs += b->is_input == 1;
+    }
+    for (uint32_t i = 0; i < 2 * p->n_properties; i++)
+        if (!text_ok(c, p->properties[i]))
+            fail(c, HONE_ERR_FORMAT, "property %u has no text", i / 2);
+}
+
+static bool refs_ok(const check *c, const hone_plan_step_record *s)
+{
+    const hone_plan *p = c->plan;
+
+    if (s->n_in > 4096 || s->n_out > 4096 || !within(s->first_ref, (uint64_t)s->n_in + s->n_out, p->n_refs))
+        return false;
+    for (uint32_t i = 0; i < (uint32_t)s->n_in + s->n_out; i++) {
+        const uint32_t v = p->refs[s->first_ref + i];
+        if (v != HONE_REF_ABSENT && v >= p->n_values)
+            return false;
+        if (i >= s->n_in && v != HONE_REF_ABSENT &&
+            (p->values[v].storage == HONE_STORAGE_CONST || p->values[v].storage == HONE_STORAGE_INPUT))
+            return false;
+    }
+    return true;
+}
+
+static bool count_ok(int n, int least, int most)
+{
+    return n >= least && (most == HONE_ANY || n <= most);
+}
+
+/* Views and the steps of control flow take one tensor in or out each. */
+static bool arity_ok(const check *c, const hone_plan_step_record *s)
+{
+    const uint32_t *refs = c->plan->refs + s->first_ref;
+    const int in_out[HONE_STEP_COUNT][2] = {{-1, -1}, {-1, 1}, {0, 0}, {1, 0}, {0, 1}, {1, 1}};
+
+    if (s->kind == HONE_STEP_KERNEL || s->kind == HONE_STEP_VIEW) {
+        const hone_op_id op = hone_op_find(hone_plan_text(c->plan, s->op));
+        if (op == HONE_OP_none || !count_ok(s->n_in, hone_ops[op].in_min, hone_ops[op].in_max) ||
+            !count_ok(s->n_out, 0, hone_ops[op].out_max))
+            return false;
+        if (s->kind == HONE_STEP_VIEW)
+            return s->n_in >= 1 && s->n_out == 1 && refs[0] != HONE_REF_ABSENT && refs[s->n_in] != HONE_REF_ABSENT;
+        return true;
+    }
+    if (s->n_in != in_out[s->kind][0] || s->n_out != in_out[s->kind][1])
+        return false;
+    for (int i = 0; i < s->n_in + s->n_out; i++)
+        if (refs[i] == HONE_REF_ABSENT)
+            return false;
+    return true;
+}
+
+static void check_steps(check *c)
+{
+    const hone_plan *p = c->plan;
+
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        const hone_plan_step_record *s = &p->steps[i];
+        const bool jumps = s->kind == HONE_STEP_JUMP || s->kind == HONE_STEP_BRANCH_FALSE;
+        if (s->kind >= HONE_STEP_COUNT || !text_ok(c, s->op) || !text_ok(c, s->name) || !refs_ok(c, s) ||
+            !within(s->attrs, s->attrs_size, p->attrs_size) || (jumps && s->target > p->n_steps))
+            fail(c, HONE_ERR_FORMAT, "step %u is malformed: it points outside the plan", i);
+        else if (!arity_ok(c, s))
+            fail(c, HONE_ERR_MISMATCH, "step %u is operator \"%s\" with %u inputs and %u outputs: this library has none such",
+                 i, hone_plan_text(p, s->op), s->n_in, s->n_out);
+    }
+}
+
+hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reason, void *user, hone_plan *out)
+{
+    check c = {.plan = out, .bytes = bytes, .reason = reason, .user = user};
+
+    if (!check_header(&c) || !find_sections(&c, verify))
+        return c.worst;
+    out->bytes = bytes;
+    if (!text_ok(&c, out->info->model) || !text_ok(&c, out->info->precision))
+        fail(&c, HONE_ERR_FORMAT, "the info record has no texts");
+    check_bindings(&c);
+    check_extents(&c);
+    check_values(&c);
+    check_steps(&c);
+    return c.worst;
+}
+
+hone_status hone_plan_check(const void *data, size_t size, void (*reason)(void *user, const char *text), void *user)
+{
+    hone_plan scratch = {.references = 1};
+
+    return hone_plan_parse((hone_bytes){data, size}, true, reason, user, &scratch);
+}
