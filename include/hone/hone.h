@@ -163,6 +163,7 @@ typedef struct hone_context_options {
     size_t size;
     int threads;      ///< CPU threads, the caller's included; 0: the physical cores allowed to the process
     bool pin_threads; ///< thread i to the i-th allowed core
+    bool caller_io;   ///< the caller binds every input and output: no memory is kept for them
     void *memory;     ///< for everything but threads: hone_context_memory() bytes at 64; NULL: the engine's allocator
     size_t memory_size;
 } hone_context_options;

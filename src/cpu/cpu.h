@@ -15,7 +15,8 @@ typedef struct hone_cpu_env {
     hone_status (*grow)(void *user, hone_tensor *t, size_t size);
     void *grow_user;
     /* Decodes an encoded picture: 0 and rgb == NULL asks for the size. NULL: no decoder was given. */
-    hone_status (*decode_image)(void *user, hone_bytes encoded, int *width, int *height, uint8_t *rgb, size_t room);
+    hone_status (*decode_image)(void *user, const void *encoded, size_t encoded_size, int *width, int *height,
+                                uint8_t *rgb, size_t room);
     void *decode_user;
     uint64_t seed; /* of random operators without one */
 } hone_cpu_env;

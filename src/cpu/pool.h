@@ -11,6 +11,7 @@ typedef struct hone_pool hone_pool;
 
 typedef struct hone_pool_options {
     int n_threads;       /* the caller's own included; 0: the physical cores allowed to the process */
+    bool count_only;     /* start no threads: hone_pool_threads alone works, for measuring scratch */
     bool pin;            /* thread i to the i-th allowed core */
     int64_t spin_us;     /* before sleeping; 0: 50 */
 } hone_pool_options;

@@ -1,0 +1,166 @@
+/* Shapes: from the extents of the inputs to those of every value, by the plan's shape program; then each step's outputs
+ * are checked by inference, and the scratch that the shapes need. Nothing is allocated unless the plan has no bounds. */
+#include "run/run.h"
+
+static void set_tensor_shapes(hone_context *c)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    hone_plan_evaluate(p, c->extents);
+    for (uint32_t i = 0; i < p->n_values; i++)
+        c->tensors[i].shape = hone_plan_value_dims(&p->values[i], c->extents);
+}
+
+void hone_context_extents_of_profile(hone_context *c, bool max)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    for (uint32_t i = 0; i < p->n_extents; i++) {
+        const hone_plan_extent *e = &p->extents[i];
+        c->extents[i] = e->from_data ? HONE_EXTENT_UNKNOWN : max ? e->max : e->opt;
+    }
+    set_tensor_shapes(c);
+    for (uint32_t i = 0; i < p->n_bindings; i++)
+        c->shapes[i] = c->tensors[p->bindings[i].value].shape;
+}
+
+/* The symbols that an input's shape fixes. */
+static hone_status take_input_shape(hone_context *c, uint32_t binding)
+{
+    const hone_plan *p = hone_context_plan(c);
+    const hone_plan_value *v = &p->values[p->bindings[binding].value];
+    const hone_dims *shape = &c->shapes[binding];
+
+    for (int i = 0; i < v->rank; i++)
+        if (!hone_extent_is_number(v->dim[i]) && p->extents[hone_extent_index(v->dim[i])].kind == HONE_EXTENT_SYMBOL)
+            c->extents[hone_extent_index(v->dim[i])] = shape->dim[i];
+    return HONE_OK;
+}
+
+static hone_status check_input_shape(const hone_context *c, uint32_t binding)
+{
+    const hone_plan *p = hone_context_plan(c);
+    const hone_plan_value *v = &p->values[p->bindings[binding].value];
+    char found[HONE_DIMS_TEXT], allowed[HONE_DIMS_TEXT];
+
+    if (v->rank < 0 || hone_dims_equal(&c->shapes[binding], &c->tensors[p->bindings[binding].value].shape))
+        return HONE_OK;
+    return hone_error(HONE_ERR_ARGUMENT,
+                      "setting shapes: input \"%s\" is %s, but the shapes of the other inputs make it %s",
+                      hone_plan_text(p, v->name), hone_dims_text(&c->shapes[binding], found),
+                      hone_dims_text(&c->tensors[p->bindings[binding].value].shape, allowed));
+}
+
+size_t hone_context_scratch_need(const hone_context *c)
+{
+    const hone_plan *p = hone_context_plan(c);
+    size_t most = 0;
+
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        const hone_engine_step *s = &c->engine->steps[i];
+        const hone_plan_step_record *r = s->plan.record;
+        bool known = s->kernel && s->kernel->scratch;
+        for (int k = 0; known && k < r->n_in + r->n_out; k++)
+            known = !c->calls[i].in[k] || hone_dims_count(&c->calls[i].in[k]->shape, &(int64_t){0});
+        if (known)
+            most = HONE_MAX(most, s->kernel->scratch(&c->calls[i]));
+    }
+    return hone_align_up(most, HONE_ALIGNMENT);
+}
+
+static hone_status grow_scratch(hone_context *c, size_t need)
+{
+    const hone_allocator *allocator = &c->engine->allocator;
+    void *grown = NULL;
+
+    if (need <= c->scratch_size)
+        return HONE_OK;
+    HONE_TRY(hone_alloc_aligned(allocator, need, HONE_ALIGNMENT, &grown));
+    if (c->grown_scratch)
+        hone_free(allocator, c->grown_scratch, c->scratch_size);
+    c->grown_scratch = grown;
+    c->scratch = grown;
+    c->scratch_size = need;
+    for (uint32_t i = 0; i < hone_context_plan(c)->n_steps; i++)
+        c->calls[i].scratch = grown;
+    return HONE_OK;
+}
+
+hone_status hone_context_step_scratch(hone_context *c, uint32_t step)
+{
+    const hone_cpu_kernel *kernel = c->engine->steps[step].kernel;
+
+    return kernel->scratch ? grow_scratch(c, hone_align_up(kernel->scratch(&c->calls[step]), HONE_ALIGNMENT)) : HONE_OK;
+}
+
+static bool is_control(const hone_plan_step_record *r)
+{
+    return r->kind != HONE_STEP_KERNEL && r->kind != HONE_STEP_VIEW;
+}
+
+hone_status hone_context_resolve(hone_context *c)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    for (uint32_t i = 0; i < p->n_inputs; i++)
+        HONE_TRY(take_input_shape(c, i));
+    set_tensor_shapes(c);
+    for (uint32_t i = 0; i < p->n_inputs; i++) {
+        HONE_TRY(check_input_shape(c, i));
+        if (p->values[p->bindings[i].value].rank < 0)
+            c->tensors[p->bindings[i].value].shape = c->shapes[i];
+    }
+    HONE_TRY(hone_context_point(c));
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        const hone_plan_step_record *r = &p->steps[i];
+        bool is_complete = true;
+        c->late[i] = false;
+        if (is_control(r) || (r->flags & HONE_STEP_DYNAMIC))
+            continue;
+        HONE_TRY(hone_context_infer_step(c, i, false, &is_complete));
+        c->late[i] = !is_complete;
+    }
+    HONE_TRY(grow_scratch(c, hone_context_scratch_need(c)));
+    c->is_ready = true;
+    return HONE_OK;
+}
+
+hone_status hone_context_set_shape(hone_context *c, int binding, const hone_dims *shape)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    if (binding < 0 || (uint32_t)binding >= p->n_inputs)
+        return hone_error(HONE_ERR_ARGUMENT, "setting a shape: binding %d is no input; the plan has %u", binding,
+                          p->n_inputs);
+    const hone_plan_binding_record *b = &p->bindings[binding];
+    const hone_plan_value *v = &p->values[b->value];
+    const char *name = hone_plan_text(p, v->name);
+    char text[HONE_DIMS_TEXT];
+    if (shape->rank < 0 || shape->rank > HONE_MAX_RANK || (v->rank >= 0 && shape->rank != v->rank))
+        return hone_error(HONE_ERR_ARGUMENT, "setting the shape of input \"%s\": it has %d dimensions; the plan takes %d",
+                          name, shape->rank, v->rank);
+    for (int i = 0; i < v->rank; i++)
+        if (shape->dim[i] < b->min[i] || shape->dim[i] > b->max[i])
+            return hone_error(HONE_ERR_ARGUMENT,
+                              "setting the shape of input \"%s\" to %s: extent %d is %lld; the plan's profile allows %lld to "
+                              "%lld (build with --min-shapes, --opt-shapes and --max-shapes for more)",
+                              name, hone_dims_text(shape, text), i, (long long)shape->dim[i], (long long)b->min[i],
+                              (long long)b->max[i]);
+    if (!hone_dims_equal(&c->shapes[binding], shape)) {
+        c->shapes[binding] = *shape;
+        c->is_ready = false;
+    }
+    return HONE_OK;
+}
+
+hone_status hone_context_shape(const hone_context *c, int binding, hone_dims *out)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    if (binding < 0 || (uint32_t)binding >= p->n_bindings)
+        return hone_error(HONE_ERR_ARGUMENT, "asking for the shape of binding %d: the plan has %u", binding, p->n_bindings);
+    if (!c->is_ready)
+        HONE_TRY(hone_context_resolve((hone_context *)c));
+    *out = c->tensors[p->bindings[binding].value].shape;
+    return HONE_OK;
+}
