@@ -49,7 +49,8 @@ static inline int hone_extent_index(hone_extent e)
     return (int)(e - HONE_EXTENT_FIRST);
 }
 
-/* The symbol of this name; created with this range if new, else narrowed to the common range. */
+/* The symbol of this name; created with this range if new, else narrowed to the common range. A range of one number gives
+ * that number: later mentions of the name are it too. */
 hone_extent hone_extent_symbol(hone_extents *table, const char *name, int64_t min, int64_t max);
 /* A new symbol for an extent that depends on data; UNKNOWN where table is NULL. */
 hone_extent hone_extent_from_data(hone_extents *table, int64_t min, int64_t max);
