@@ -37,6 +37,7 @@ typedef struct hone_extent_node {
     int64_t min, max;  /* range, by interval arithmetic */
     const char *name;  /* of a symbol, unique in the table */
     bool from_data;    /* a symbol whose value only running tells */
+    bool depends_on_data; /* such a symbol, or an expression with one in it */
 } hone_extent_node;
 
 typedef struct hone_extents hone_extents;
