@@ -50,6 +50,9 @@ HONE_API const char *hone_status_text(hone_status status);
 /// thing, what was found, what was allowed. Valid until the thread's next failing call. Threads: each has its own.
 HONE_API const char *hone_message(void);
 
+/// Sets that message, cut where it is too long, and returns status: for callbacks that fail. Threads: any.
+HONE_API hone_status hone_message_set(hone_status status, const char *text);
+
 /// Element types. The values are ONNX's TensorProto.DataType. Types under a byte are packed, the first element in the
 /// low bits.
 ///

@@ -1,13 +1,11 @@
-/* Statuses and the message of the thread. The idea: one fixed buffer per thread, so that reporting
- * that memory has run out needs no memory. It keeps no history: the first error stands, and callers
- * only put words in front of it. */
+/* Statuses and how messages are made. The idea: one fixed buffer per thread (message.c), so that
+ * reporting that memory has run out needs no memory. It keeps no history: the first error stands, and
+ * callers only put words in front of it. */
 #include "base/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static HONE_THREAD_LOCAL char message[HONE_MESSAGE_SIZE];
 
 const char *hone_status_text(hone_status status)
 {
@@ -20,11 +18,6 @@ const char *hone_status_text(hone_status status)
     return "unknown status";
 }
 
-const char *hone_message(void)
-{
-    return message;
-}
-
 hone_status hone_error(hone_status status, const char *format, ...)
 {
     char text[HONE_MESSAGE_SIZE]; /* the arguments may point into the old message */
@@ -33,8 +26,7 @@ hone_status hone_error(hone_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    memcpy(message, text, strlen(text) + 1);
-    return status;
+    return hone_message_set(status, text);
 }
 
 hone_status hone_while(hone_status status, const char *format, ...)
@@ -51,23 +43,27 @@ hone_status hone_while(hone_status status, const char *format, ...)
     const size_t front = strlen(text);
     if (front + 2 < sizeof text) {
         const size_t room = sizeof text - front - 3;
-        snprintf(text + front, sizeof text - front, ": %.*s", (int)room, message);
-        memcpy(message, text, strlen(text) + 1);
+        snprintf(text + front, sizeof text - front, ": %.*s", (int)room, hone_message());
+        hone_message_set(status, text);
     }
     return status;
 }
 
 void hone_message_append(const char *format, ...)
 {
-    const size_t size = strlen(message);
+    char text[HONE_MESSAGE_SIZE];
+    const char *old = hone_message();
+    const size_t size = strlen(old);
     va_list args;
 
-    if (size + 2 >= sizeof message)
+    if (size + 2 >= sizeof text)
         return;
+    memcpy(text, old, size);
     if (size > 0)
-        message[size] = '\n';
+        text[size] = '\n';
     const size_t at = size > 0 ? size + 1 : 0;
     va_start(args, format);
-    vsnprintf(message + at, sizeof message - at, format, args);
+    vsnprintf(text + at, sizeof text - at, format, args);
     va_end(args);
+    hone_message_set(HONE_OK, text);
 }
