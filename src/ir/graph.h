@@ -78,13 +78,17 @@ struct hone_module {
     hone_graph *main;
     int n_values; /* ids given so far */
     HONE_VEC(hone_property) properties;
-    void *names; /* table of names, see graph.c */
+    struct hone_names *names; /* values by name, see names.c */
+    hone_fact *facts;         /* scratch of inference, n_facts of them */
+    int n_facts;
+    int infer_depth;          /* control-flow nodes being inferred */
 };
 
 hone_module *hone_module_create(hone_arena *arena); /* with an empty main graph */
 int hone_module_value_count(const hone_module *module);
 void hone_module_property(hone_module *module, const char *key, const char *value); /* sets; copies */
 
+/* A new graph; with an owner, appended to its subgraphs. */
 hone_graph *hone_graph_create(hone_module *module, hone_node *owner, const char *name);
 /* A new value: name is copied and made unique by a suffix if taken; NULL makes one up ("v12"). */
 hone_value *hone_value_create(hone_graph *graph, const char *name, const hone_type *type);
@@ -107,10 +111,16 @@ hone_node *hone_node_create(hone_graph *graph, hone_node *before, hone_op_id op,
 void hone_value_rename(hone_value *value, const char *name); /* made unique */
 void hone_node_set_input(hone_node *node, int index, hone_value *value); /* keeps use-lists */
 void hone_node_resize_inputs(hone_node *node, int n_in);                 /* new ones NULL */
-void hone_node_remove(hone_node *node);                                  /* its outputs must have no uses */
+void hone_node_remove(hone_node *node); /* its outputs must have no uses; its subgraphs go with it */
 void hone_node_move(hone_node *node, hone_node *before);                 /* within its graph */
-/* Every use of `from` (graph outputs too) becomes a use of `to`. A graph output's name moves with it. */
+/* Every use of `from` (graph outputs too) becomes a use of `to`, but for those of the node that defines `to`. The name of
+ * an output of the main graph moves with it; where `to` cannot take it (hone_value_can_rename is false), a new identity
+ * node behind `to` does. A rule that removes identities must ask first, lest it runs forever. */
 void hone_value_replace(hone_value *from, hone_value *to);
+/* false for inputs and outputs of the main graph: their names are the model's. */
+bool hone_value_can_rename(const hone_value *value);
+/* The value of this name that is in use in the module, or NULL. */
+hone_value *hone_module_find(const hone_module *module, const char *name);
 int hone_value_use_count(const hone_value *value);
 bool hone_value_has_one_use(const hone_value *value); /* exactly one, and not as a graph output */
 bool hone_value_is_output(const hone_value *value);   /* of any graph */
