@@ -6,13 +6,13 @@ endfunction()
 foreach(name jpeg png z jansson)
     hone_find_archive(${name})
 endforeach()
-set(HONE_MEDIA_ARCHIVES ${HONE_jpeg_ARCHIVE} ${HONE_png_ARCHIVE} ${HONE_z_ARCHIVE})
+set(HONE_MEDIA_ARCHIVES ${HONE_jpeg_ARCHIVE} ${HONE_png_ARCHIVE} ${HONE_z_ARCHIVE} m)
 
 hone_layer(media)
 if(TARGET hone_layer_media)
     hone_library(hone_media STATIC media SHARED base media)
     target_link_libraries(hone_media PUBLIC hone PRIVATE jpeg png z)
-    target_link_libraries(hone_media_static PUBLIC hone_static $<BUILD_INTERFACE:${HONE_MEDIA_ARCHIVES}>
+    target_link_libraries(hone_media_static PUBLIC hone_static "$<BUILD_INTERFACE:${HONE_MEDIA_ARCHIVES}>"
                                                    $<INSTALL_INTERFACE:jpeg> $<INSTALL_INTERFACE:png>
                                                    $<INSTALL_INTERFACE:z>)
     list(APPEND hone_targets hone_media hone_media_static)
