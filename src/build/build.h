@@ -121,15 +121,4 @@ hone_status hone_emit(const hone_lowered *low, const hone_profile *profile, cons
 /* The dense, aligned bytes of a constant: its own where they are so, else a copy that *copy owns (hone_free with size). */
 hone_status hone_constant_dense(const hone_low_value *value, const void **data, void **copy, size_t *copy_size);
 
-struct hone_model {
-    hone_allocator allocator;
-    hone_map map;
-    hone_bytes bytes;
-    hone_arena *arena;
-    hone_module *module;
-    char *folder;
-    size_t folder_size;
-    size_t memory_limit;
-};
-
 #endif

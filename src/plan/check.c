@@ -134,7 +134,7 @@ static bool text_ok(const check *c, uint32_t offset)
 static bool extent_ok(const check *c, hone_extent e, uint32_t limit)
 {
     return hone_extent_is_number(e) ? e >= 0 || limit != c->plan->n_extents
-                                    : e != HONE_EXTENT_UNKNOWN && (uint64_t)hone_extent_index(e) < limit;
+                                    : e == HONE_EXTENT_UNKNOWN || (uint64_t)hone_extent_index(e) < limit;
 }
 
 static void check_extents(check *c)
