@@ -270,6 +270,12 @@ static hone_status write_constant(const emitter *e, const hone_low_value *v, uin
     return HONE_OK;
 }
 
+/* Tails between constants and sections are zero: the same model gives the same bytes. */
+static void clear_tail(uint8_t *data, uint64_t end)
+{
+    memset(data + end, 0, hone_align_up(end, HONE_PLAN_ALIGN) - end);
+}
+
 static hone_status write_weights(const emitter *e, uint8_t *weights)
 {
     for (int i = 0; i < e->low->values.n; i++) {
@@ -281,12 +287,6 @@ static hone_status write_weights(const emitter *e, uint8_t *weights)
         clear_tail(weights, e->weight_at[i] + e->weight_size[i]);
     }
     return HONE_OK;
-}
-
-/* Tails between constants and sections are zero: the same model gives the same bytes. */
-static void clear_tail(uint8_t *data, uint64_t end)
-{
-    memset(data + end, 0, hone_align_up(end, HONE_PLAN_ALIGN) - end);
 }
 
 static hone_status lay_out(emitter *e, hone_plan_section *table)
