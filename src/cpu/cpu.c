@@ -27,20 +27,15 @@ bool hone_cpu_supports(const hone_cpu_call *call)
 hone_status hone_cpu_set_extents(const hone_cpu_call *call, int k, const hone_dims *dims)
 {
     hone_tensor *t = call->out[k];
-    const hone_allocator *allocator = call->env ? call->env->allocator : NULL;
     size_t need;
 
     if (!hone_dims_size(t->dtype, dims, &need))
         return hone_error(HONE_ERR_LIMIT, "output %d of %s is too large to count", k, hone_ops[call->op].name);
     if (need > t->size) {
-        void *data;
-        if (!allocator)
+        if (!call->env || !call->env->grow)
             return hone_error(HONE_ERR_LIMIT, "output %d of %s needs %zu bytes; its bound is %zu", k,
                               hone_ops[call->op].name, need, t->size);
-        HONE_TRY(hone_alloc_aligned(allocator, need, HONE_ALIGNMENT, &data));
-        hone_free(allocator, t->data, t->size);
-        t->data = data;
-        t->size = need;
+        HONE_TRY(call->env->grow(call->env->grow_user, t, need));
     }
     t->shape = *dims;
     return HONE_OK;

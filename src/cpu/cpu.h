@@ -59,8 +59,7 @@ const hone_cpu_kernel *hone_cpu_kernel_of(int op);
 bool hone_cpu_supports(const hone_cpu_call *call);
 
 /* Runs one operator with its own scratch from env->allocator (and one thread where pool is NULL): for folding and tests,
- * not for plans. Outputs of DATA_SHAPED operators may have data NULL and size 0; they are allocated from env->allocator
- * (which must then be set), data_room in `size`. */
+ * not for plans. Outputs of DATA_SHAPED operators may have data NULL and size 0 where env->grow is set. */
 hone_status hone_cpu_run_once(hone_cpu_call *call);
 
 typedef enum hone_cpu_level {
