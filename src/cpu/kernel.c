@@ -237,3 +237,33 @@ int64_t hone_dims_product(const hone_dims *dims, int from, int to)
         n *= dims->dim[i];
     return n;
 }
+
+hone_status hone_call_lines(const hone_cpu_call *call, const hone_dims *dims, int64_t axis, hone_lines *out)
+{
+    int at;
+
+    if (dims->rank == 0 && (axis == 0 || axis == -1)) {
+        *out = (hone_lines){1, 1, 1};
+        return HONE_OK;
+    }
+    HONE_TRY(hone_call_axis(call, axis, dims->rank, &at));
+    out->n = dims->dim[at];
+    out->inner = hone_dims_product(dims, at + 1, dims->rank);
+    out->count = out->n ? hone_dims_product(dims, 0, at) * out->inner : 0;
+    return HONE_OK;
+}
+
+int64_t hone_order_key(const hone_tensor *t, int64_t i)
+{
+    int64_t bits;
+
+    if (t->dtype == HONE_U64)
+        return (int64_t)(((const uint64_t *)t->data)[i] ^ (uint64_t)INT64_MIN);
+    if (!hone_dtype_is_float(t->dtype))
+        return hone_get_int(t, i);
+    const double x = hone_get(t, i) + 0.0;
+    if (isnan(x))
+        return INT64_MAX;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ (bits >> 63 & INT64_MAX);
+}

@@ -103,10 +103,25 @@ static inline int64_t hone_get_int(const hone_tensor *t, int64_t i)
     return t->dtype == HONE_I64 ? ((const int64_t *)t->data)[i] : hone_element_int(t->dtype, t->data, i);
 }
 
+/* A number that orders elements as their values do: NaN above all, -0 as 0. Of texts: not. */
+int64_t hone_order_key(const hone_tensor *t, int64_t i);
+
 bool hone_is_real(hone_dtype dtype); /* numbers and bool: what hone_get reads */
 bool hone_takes_real(const hone_cpu_call *call);  /* for `takes`: every input and output is */
 bool hone_takes_float(const hone_cpu_call *call); /* in[0] and out[0] are f64, f32, f16 or bf16 */
 bool hone_dtype_is_plain_float(hone_dtype dtype); /* f64, f32, f16, bf16 */
+
+/* A tensor as lines along an axis: element k of line l is at (l / inner * n + k) * inner + l % inner. */
+typedef struct hone_lines {
+    int64_t count, n, inner;
+} hone_lines;
+
+hone_status hone_call_lines(const hone_cpu_call *call, const hone_dims *dims, int64_t axis, hone_lines *out);
+
+static inline int64_t hone_lines_at(const hone_lines *lines, int64_t line)
+{
+    return line / lines->inner * lines->n * lines->inner + line % lines->inner;
+}
 
 /* The axis, brought into [0, rank); HONE_ERR_DEVICE where it is none. */
 hone_status hone_call_axis(const hone_cpu_call *call, int64_t axis, int rank, int *out);
