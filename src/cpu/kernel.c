@@ -240,7 +240,7 @@ int64_t hone_dims_product(const hone_dims *dims, int from, int to)
 
 hone_status hone_call_lines(const hone_cpu_call *call, const hone_dims *dims, int64_t axis, hone_lines *out)
 {
-    int at;
+    int at = 0;
 
     if (dims->rank == 0 && (axis == 0 || axis == -1)) {
         *out = (hone_lines){1, 1, 1};
