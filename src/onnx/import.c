@@ -62,21 +62,23 @@ static hone_status check_opsets(hone_import *im)
 static hone_status add_inputs(hone_import *im, hone_scope *scope)
 {
     const hone_onnx_graph *graph = im->model->graph;
-    hone_names constants = hone_names_in(im->arena);
+    hone_lookup constants = hone_lookup_in(im->arena);
 
     for (int i = 0; i < graph->initializer.n; i++)
-        hone_names_add(&constants, graph->initializer.v[i].name, graph);
+        hone_lookup_add(&constants, graph->initializer.v[i].name, graph);
     for (int i = 0; i < graph->sparse_initializer.n; i++)
         if (graph->sparse_initializer.v[i].values)
-            hone_names_add(&constants, graph->sparse_initializer.v[i].values->name, graph);
+            hone_lookup_add(&constants, graph->sparse_initializer.v[i].values->name, graph);
     for (int i = 0; i < graph->input.n; i++) {
         const hone_onnx_value_info *info = &graph->input.v[i];
         hone_type type;
         if (!*info->name)
             return hone_error(HONE_ERR_FORMAT, "importing the graph's inputs: input %d has no name", i);
-        if (hone_names_find(&constants, info->name))
+        if (hone_lookup_find(&constants, info->name))
             continue;
         HONE_TRY(hone_import_type(im, info->type, info->name, true, &type));
+        if (im->options->input_type)
+            im->options->input_type(im->options->user, im->module, info->name, &type);
         hone_value *value = hone_graph_input(im->module->main, info->name, &type);
         HONE_TRY(hone_scope_add(scope, info->name, value, "input"));
     }
@@ -100,7 +102,7 @@ static hone_status complete_type(hone_import *im, hone_value *value, const hone_
 static hone_status add_outputs(hone_import *im, const hone_scope *scope)
 {
     const hone_onnx_graph *graph = im->model->graph;
-    hone_names seen = hone_names_in(im->arena);
+    hone_lookup seen = hone_lookup_in(im->arena);
 
     if (graph->output.n == 0)
         return hone_error(HONE_ERR_FORMAT, "importing the graph's outputs: there are none");
@@ -112,7 +114,7 @@ static hone_status add_outputs(hone_import *im, const hone_scope *scope)
             return hone_error(HONE_ERR_FORMAT,
                               "importing output \"%.200s\": no input, initializer or node gives a value of this name",
                               info->name);
-        if (!hone_names_add(&seen, info->name, value))
+        if (!hone_lookup_add(&seen, info->name, value))
             return hone_error(HONE_ERR_FORMAT, "importing output \"%.200s\": it is listed twice", info->name);
         HONE_TRY(complete_type(im, value, info));
         hone_graph_output(im->module->main, value);
@@ -121,29 +123,6 @@ static hone_status add_outputs(hone_import *im, const hone_scope *scope)
 }
 
 /* ---- names of outputs ------------------------------------------------------------------------------------------------ */
-
-/* Recursive, as deep as subgraphs are nested. */
-static hone_value *find_named(const hone_graph *graph, const char *name)
-{
-    for (int i = 0; i < graph->n_in; i++)
-        if (strcmp(graph->in[i]->name, name) == 0)
-            return graph->in[i];
-    HONE_EACH_NODE(node, graph)
-    {
-        for (int i = 0; i < node->n_in; i++)
-            if (node->in[i] && strcmp(node->in[i]->name, name) == 0)
-                return node->in[i];
-        for (int i = 0; i < node->n_out; i++)
-            if (node->out[i] && strcmp(node->out[i]->name, name) == 0)
-                return node->out[i];
-        for (int i = 0; i < node->n_sub; i++) {
-            hone_value *value = find_named(node->sub[i], name);
-            if (value)
-                return value;
-        }
-    }
-    return NULL;
-}
 
 /* A model's outputs bear the model's names, whatever inner value or made-up name came first. */
 static void claim_names(hone_import *im)
@@ -155,7 +134,7 @@ static void claim_names(hone_import *im)
         hone_value *value = main->out[i];
         if (strcmp(value->name, proto->output.v[i].name) == 0)
             continue;
-        hone_value *holder = find_named(main, proto->output.v[i].name);
+        hone_value *holder = hone_module_find(im->module, proto->output.v[i].name);
         if (holder)
             hone_value_rename(holder, hone_arena_format(im->arena, "%s.inner", holder->name));
         hone_value_rename(value, proto->output.v[i].name);
@@ -183,14 +162,16 @@ hone_status hone_onnx_import(hone_arena *arena, hone_bytes model, const hone_onn
 {
     hone_import im = {.arena = arena,
                       .options = options ? options : &no_options,
-                      .functions = hone_names_in(arena),
-                      .files = hone_names_in(arena)};
-    hone_scope scope = {.outer = NULL, .names = hone_names_in(arena)};
+                      .functions = hone_lookup_in(arena),
+                      .files = hone_lookup_in(arena)};
+    hone_scope scope = {.outer = NULL, .names = hone_lookup_in(arena)};
     hone_frame frame = {.opsets = &first_opset, .n_opsets = 1, .prefix = ""};
 
     HONE_TRY(hone_progress_report(im.options->progress, "import", 0, 0));
     HONE_TRY(hone_onnx_model_decode(arena, model, &im.model));
     im.module = hone_module_create(arena);
+    if (im.options->prepare)
+        im.options->prepare(im.options->user, im.module);
     im.n_total = im.model->graph->node.n;
     HONE_TRY(check_opsets(&im));
     set_properties(&im);

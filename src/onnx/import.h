@@ -5,7 +5,7 @@
 
 #include "ir/graph.h"
 #include "onnx/model.h"
-#include "onnx/names.h"
+#include "onnx/lookup.h"
 #include "onnx/onnx.h"
 
 typedef struct hone_call hone_call;
@@ -33,7 +33,7 @@ const char *hone_onnx_domain(const char *domain); /* "ai.onnx" becomes "" */
  * the caller left out. */
 typedef struct hone_scope {
     const struct hone_scope *outer;
-    hone_names names;
+    hone_lookup names;
 } hone_scope;
 
 /* Where nodes stand: in the model's own graphs, or in a function that is being inlined. */
@@ -53,8 +53,8 @@ typedef struct hone_import {
     hone_module *module;
     const hone_onnx_options *options;
     const hone_onnx_model *model;
-    hone_names functions; /* "domain:name:overload" -> hone_onnx_function */
-    hone_names files;     /* location -> hone_map */
+    hone_lookup functions; /* "domain:name:overload" -> hone_onnx_function */
+    hone_lookup files;     /* location -> hone_map */
     HONE_VEC(const char *) unsupported; /* lines of the report */
     int n_unsupported, n_nodes;
     int64_t n_done, n_total;

@@ -18,14 +18,6 @@ static const hone_onnx_graph *graph_attribute(hone_call *call, const char *name)
     return a ? a->g : NULL;
 }
 
-static hone_node *create_node(hone_call *call, hone_value *const *in, int n_in, int n_out, int n_sub)
-{
-    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, in, n_in, n_out);
-    node->n_sub = n_sub;
-    node->sub = hone_arena_array(call->import->arena, (size_t)n_sub, sizeof(hone_graph *));
-    return node;
-}
-
 /* An input of rank 1 and one element where Loop feeds a scalar: writers differ. */
 static hone_value *widened(hone_graph *body, hone_value *input, hone_status *st)
 {
@@ -75,18 +67,16 @@ static hone_status body_outputs(hone_call *call, const hone_scope *scope, hone_g
 }
 
 /* types: one for each of the body's inputs. Recursive with hone_import_nodes; depth is bounded. */
-static hone_status import_body(hone_call *call, hone_node *node, int index, const hone_onnx_graph *proto,
-                               const hone_type *types)
+static hone_status import_body(hone_call *call, hone_node *node, const hone_onnx_graph *proto, const hone_type *types)
 {
     hone_import *im = call->import;
     hone_frame frame = *call->frame;
-    hone_scope scope = {.outer = call->scope, .names = hone_names_in(im->arena)};
+    hone_scope scope = {.outer = call->scope, .names = hone_lookup_in(im->arena)};
 
     if (++frame.depth > HONE_IMPORT_MAX_DEPTH)
         return hone_error(HONE_ERR_LIMIT, "functions and subgraphs are nested more than %d deep", HONE_IMPORT_MAX_DEPTH);
     frame.prefix = hone_call_prefix(call);
     hone_graph *body = hone_graph_create(im->module, node, *proto->name ? proto->name : call->name);
-    node->sub[index] = body;
     HONE_TRY(body_inputs(call, &frame, &scope, body, proto, types));
     HONE_TRY(hone_import_initializers(im, &frame, &scope, body, proto));
     HONE_TRY(hone_import_nodes(im, &frame, &scope, body, proto->node.v, proto->node.n));
@@ -116,11 +106,11 @@ hone_status hone_import_if(hone_call *call)
     if (n_out != branch[1]->output.n || n_out < call->n_out || n_out == 0)
         return hone_call_malformed(call, "its branches have %d and %d outputs, it has %d; they must be as many", n_out,
                                    branch[1]->output.n, call->n_out);
-    hone_node *node = create_node(call, call->in, 1, n_out, 2);
+    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, call->in, 1, n_out);
     for (int i = 0; i < 2; i++) {
         if (branch[i]->input.n)
             return hone_call_malformed(call, "a branch has %d inputs; it must have none", branch[i]->input.n);
-        HONE_TRY(import_body(call, node, i, branch[i], NULL));
+        HONE_TRY(import_body(call, node, branch[i], NULL));
     }
     return finish(call, node);
 }
@@ -163,8 +153,8 @@ hone_status hone_import_loop(hone_call *call)
         types[i] = carried_type(call, in[i], &proto->input.v[i], &st);
         HONE_TRY(st);
     }
-    hone_node *node = create_node(call, in, n_in, proto->output.n - 1, 1);
-    HONE_TRY(import_body(call, node, 0, proto, types));
+    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, in, n_in, proto->output.n - 1);
+    HONE_TRY(import_body(call, node, proto, types));
     return finish(call, node);
 }
 
@@ -210,9 +200,9 @@ hone_status hone_import_scan_9(hone_call *call)
         types[i] = i < n_state ? call->in[i] ? call->in[i]->type : unknown_type
                                : slice_type(call->in[i], has_axis ? attrs.scan.scan_input_axes.v[i - n_state] : 0);
     }
-    hone_node *node = create_node(call, call->in, call->n_in, proto->output.n, 1);
+    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, call->in, call->n_in, proto->output.n);
     node->attrs = attrs;
-    HONE_TRY(import_body(call, node, 0, proto, types));
+    HONE_TRY(import_body(call, node, proto, types));
     return finish(call, node);
 }
 
@@ -234,7 +224,7 @@ hone_status hone_import_sequence_map(hone_call *call)
         const hone_type *type = call->in[i] ? &call->in[i]->type : &unknown_type;
         types[i] = type->kind == HONE_KIND_SEQUENCE ? type->element ? *type->element : unknown_type : *type;
     }
-    hone_node *node = create_node(call, call->in, call->n_in, proto->output.n, 1);
-    HONE_TRY(import_body(call, node, 0, proto, types));
+    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, call->in, call->n_in, proto->output.n);
+    HONE_TRY(import_body(call, node, proto, types));
     return finish(call, node);
 }

@@ -11,7 +11,7 @@ static void close_map(void *map)
 
 static hone_status map_of(hone_import *im, const char *tensor, const char *location, const hone_map **out)
 {
-    const hone_name_slot *slot = hone_names_find(&im->files, location);
+    const hone_lookup_slot *slot = hone_lookup_find(&im->files, location);
 
     if (slot) {
         *out = slot->value;
@@ -26,7 +26,7 @@ static hone_status map_of(hone_import *im, const char *tensor, const char *locat
     hone_arena_defer(im->arena, close_map, map);
     HONE_TRY(hone_while(hone_map_open_beneath(im->options->folder, location, map),
                         "importing the external data of tensor \"%s\"", tensor));
-    hone_names_add(&im->files, location, map);
+    hone_lookup_add(&im->files, location, map);
     *out = map;
     return HONE_OK;
 }

@@ -14,7 +14,7 @@ hone_status hone_import_functions(hone_import *im)
         const hone_onnx_function *f = &im->model->functions.v[i];
         if (!*f->name)
             return hone_error(HONE_ERR_FORMAT, "importing function %d: it has no name", i);
-        if (!hone_names_add(&im->functions, key_of(im, f->domain, f->name, f->overload), f))
+        if (!hone_lookup_add(&im->functions, key_of(im, f->domain, f->name, f->overload), f))
             return hone_error(HONE_ERR_FORMAT, "importing function \"%.200s\" (domain \"%.80s\"): it is there twice",
                               f->name, f->domain);
     }
@@ -25,8 +25,8 @@ const hone_onnx_function *hone_import_function_find(hone_import *im, const hone_
 {
     if (im->functions.n == 0)
         return NULL;
-    const hone_name_slot *slot =
-        hone_names_find(&im->functions, key_of(im, node->domain, node->op_type, node->overload));
+    const hone_lookup_slot *slot =
+        hone_lookup_find(&im->functions, key_of(im, node->domain, node->op_type, node->overload));
     return slot ? slot->value : NULL;
 }
 
@@ -100,7 +100,7 @@ hone_status hone_import_function(hone_call *call, const hone_onnx_function *func
                         .n_opsets = function->opset_import.n,
                         .prefix = hone_call_prefix(call),
                         .depth = call->frame->depth + 1};
-    hone_scope scope = {.outer = NULL, .names = hone_names_in(call->import->arena)};
+    hone_scope scope = {.outer = NULL, .names = hone_lookup_in(call->import->arena)};
 
     HONE_TRY(check_recursion(call, function));
     bind_attributes(call, function, &frame);

@@ -5,7 +5,7 @@
 hone_value *hone_scope_find(const hone_scope *scope, const char *name, bool *found)
 {
     for (; scope; scope = scope->outer) {
-        const hone_name_slot *slot = hone_names_find(&scope->names, name);
+        const hone_lookup_slot *slot = hone_lookup_find(&scope->names, name);
         if (slot) {
             *found = true;
             return (hone_value *)slot->value;
@@ -17,7 +17,7 @@ hone_value *hone_scope_find(const hone_scope *scope, const char *name, bool *fou
 
 hone_status hone_scope_add(hone_scope *scope, const char *name, hone_value *value, const char *what)
 {
-    if (!hone_names_add(&scope->names, name, value))
+    if (!hone_lookup_add(&scope->names, name, value))
         return hone_error(HONE_ERR_FORMAT, "importing %s \"%.200s\": another value of the graph has this name", what,
                           name);
     return HONE_OK;

@@ -128,12 +128,12 @@ static hone_status run(hone_call *c)
 {
     const hone_onnx_function *function = hone_import_function_find(c->import, c->proto);
 
-    HONE_TRY(find_inputs(c));
-    HONE_TRY(find_attributes(c));
     c->n_out = c->proto->output.n;
     while (c->n_out > 0 && !*c->proto->output.v[c->n_out - 1])
         c->n_out--;
-    c->out = hone_arena_array(c->import->arena, (size_t)c->n_out, sizeof(hone_value *));
+    c->out = hone_arena_array(c->import->arena, (size_t)c->proto->output.n, sizeof(hone_value *));
+    HONE_TRY(find_inputs(c));
+    HONE_TRY(find_attributes(c));
     if (!function)
         return run_row(c);
     HONE_TRY(hone_import_function(c, function));
@@ -162,16 +162,16 @@ static void make_placeholders(hone_call *c)
 }
 
 /* An output is a value of its own: where the importer hands out one that was there before, or one twice, it is copied. */
-static hone_value *own_value(hone_call *c, hone_value *value, hone_names *seen)
+static hone_value *own_value(hone_call *c, hone_value *value, hone_lookup *seen)
 {
-    if (value->id >= c->first_id && (c->n_out == 1 || hone_names_add(seen, value->name, value)))
+    if (value->id >= c->first_id && (c->n_out == 1 || hone_lookup_add(seen, value->name, value)))
         return value;
     return hone_emit(c, HONE_OP_identity, NULL, HONE_IN(value));
 }
 
 static hone_status name_outputs(hone_call *c, hone_scope *scope)
 {
-    hone_names seen = hone_names_in(c->import->arena);
+    hone_lookup seen = hone_lookup_in(c->import->arena);
 
     for (int i = 0; i < c->n_out; i++) {
         const char *name = c->proto->output.v[i];
@@ -183,6 +183,8 @@ static hone_status name_outputs(hone_call *c, hone_scope *scope)
         HONE_TRY(c->status);
         hone_value_rename(c->out[i], hone_frame_name(c->import, c->frame, name));
         HONE_TRY(hone_scope_add(scope, name, c->out[i], "the output"));
+        if (c->n_out > 1)
+            hone_lookup_add(&seen, c->out[i]->name, c->out[i]);
     }
     return HONE_OK;
 }

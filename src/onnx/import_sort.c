@@ -18,13 +18,13 @@ typedef struct sorter {
     hone_arena *arena;
     const hone_onnx_node *nodes;
     int n;
-    hone_names producers; /* name -> the node that has it as an output */
+    hone_lookup producers; /* name -> the node that has it as an output */
     dependencies *needs;  /* of each node */
 } sorter;
 
 static void need(sorter *s, int node, const char *name)
 {
-    const hone_name_slot *slot = *name ? hone_names_find(&s->producers, name) : NULL;
+    const hone_lookup_slot *slot = *name ? hone_lookup_find(&s->producers, name) : NULL;
     dependencies *d = &s->needs[node];
 
     if (!slot)
@@ -48,33 +48,33 @@ static void need_subgraphs(sorter *s, int node, const hone_onnx_node *proto)
 }
 
 /* Names that the subgraph defines itself are not those of the graph around it. */
-static hone_names own_names(hone_arena *arena, const hone_onnx_graph *graph)
+static hone_lookup own_names(hone_arena *arena, const hone_onnx_graph *graph)
 {
-    hone_names own = hone_names_in(arena);
+    hone_lookup own = hone_lookup_in(arena);
 
     for (int i = 0; i < graph->input.n; i++)
-        hone_names_add(&own, graph->input.v[i].name, graph);
+        hone_lookup_add(&own, graph->input.v[i].name, graph);
     for (int i = 0; i < graph->initializer.n; i++)
-        hone_names_add(&own, graph->initializer.v[i].name, graph);
+        hone_lookup_add(&own, graph->initializer.v[i].name, graph);
     for (int i = 0; i < graph->node.n; i++)
         for (int k = 0; k < graph->node.v[i].output.n; k++)
-            hone_names_add(&own, graph->node.v[i].output.v[k], graph);
+            hone_lookup_add(&own, graph->node.v[i].output.v[k], graph);
     return own;
 }
 
 static void need_captures(sorter *s, int node, const hone_onnx_graph *graph)
 {
-    const hone_names own = own_names(s->arena, graph);
+    const hone_lookup own = own_names(s->arena, graph);
 
     for (int i = 0; i < graph->node.n; i++) {
         const hone_onnx_node *inner = &graph->node.v[i];
         for (int k = 0; k < inner->input.n; k++)
-            if (!hone_names_find(&own, inner->input.v[k]))
+            if (!hone_lookup_find(&own, inner->input.v[k]))
                 need(s, node, inner->input.v[k]);
         need_subgraphs(s, node, inner);
     }
     for (int i = 0; i < graph->output.n; i++)
-        if (!hone_names_find(&own, graph->output.v[i].name))
+        if (!hone_lookup_find(&own, graph->output.v[i].name))
             need(s, node, graph->output.v[i].name);
 }
 
@@ -88,9 +88,9 @@ static hone_status find_producers(sorter *s, const char *graph)
     for (int i = 0; i < s->n; i++)
         for (int k = 0; k < s->nodes[i].output.n; k++) {
             const char *name = s->nodes[i].output.v[k];
-            if (!*name || hone_names_add(&s->producers, name, &s->nodes[i]))
+            if (!*name || hone_lookup_add(&s->producers, name, &s->nodes[i]))
                 continue;
-            const hone_onnx_node *first = hone_names_find(&s->producers, name)->value;
+            const hone_onnx_node *first = hone_lookup_find(&s->producers, name)->value;
             return hone_error(HONE_ERR_FORMAT,
                               "importing graph \"%.200s\": value \"%.200s\" is an output of node \"%.200s\" and of "
                               "node \"%.200s\"; it may be of one only",
@@ -149,7 +149,7 @@ static hone_status walk(const sorter *s, const char *graph, int *order)
 
 hone_status hone_import_sort(hone_import *im, const hone_onnx_node *nodes, int n, const char *graph, int **order)
 {
-    sorter s = {.arena = im->arena, .nodes = nodes, .n = n, .producers = hone_names_in(im->arena)};
+    sorter s = {.arena = im->arena, .nodes = nodes, .n = n, .producers = hone_lookup_in(im->arena)};
 
     HONE_TRY(find_producers(&s, graph));
     s.needs = hone_arena_array(im->arena, (size_t)n, sizeof *s.needs);

@@ -37,7 +37,7 @@ static hone_status extent(hone_import *im, const hone_onnx_dim *dim, const char 
     if (!outer)
         *out = hone_extent_from_data(table, 0, HONE_EXTENT_INF);
     else if (is_anonymous(dim))
-        *out = hone_extent_symbol(table, hone_arena_format(im->arena, "%s_dim%d", name, index), 0, HONE_EXTENT_INF);
+        *out = hone_extent_symbol(table, hone_arena_format(im->arena, "%s.%d", name, index), 0, HONE_EXTENT_INF);
     else
         *out = hone_extent_symbol(table, dim->dim_param, 0, HONE_EXTENT_INF);
     return HONE_OK;

@@ -1,9 +1,9 @@
 /* Open addressing with linear probing, at most half full. There is no removal: a model's names only grow. */
-#include "onnx/names.h"
+#include "onnx/lookup.h"
 
 #include "base/bytes.h"
 
-static hone_name_slot *probe(const hone_names *names, const char *key)
+static hone_lookup_slot *probe(const hone_lookup *names, const char *key)
 {
     const uint64_t mask = (uint64_t)names->room - 1;
     uint64_t i = hone_hash(key, strlen(key), 0) & mask;
@@ -13,9 +13,9 @@ static hone_name_slot *probe(const hone_names *names, const char *key)
     return &names->slots[i];
 }
 
-static void grow(hone_names *names)
+static void grow(hone_lookup *names)
 {
-    hone_names larger = {.arena = names->arena, .room = names->room ? names->room * 2 : 16};
+    hone_lookup larger = {.arena = names->arena, .room = names->room ? names->room * 2 : 16};
 
     larger.slots = hone_arena_array(names->arena, (size_t)larger.room, sizeof *larger.slots);
     for (int i = 0; i < names->room; i++)
@@ -25,22 +25,22 @@ static void grow(hone_names *names)
     *names = larger;
 }
 
-bool hone_names_add(hone_names *names, const char *key, const void *value)
+bool hone_lookup_add(hone_lookup *names, const char *key, const void *value)
 {
     if (names->n * 2 >= names->room)
         grow(names);
-    hone_name_slot *slot = probe(names, key);
+    hone_lookup_slot *slot = probe(names, key);
     if (slot->key)
         return false;
-    *slot = (hone_name_slot){key, value};
+    *slot = (hone_lookup_slot){key, value};
     names->n++;
     return true;
 }
 
-hone_name_slot *hone_names_find(const hone_names *names, const char *key)
+hone_lookup_slot *hone_lookup_find(const hone_lookup *names, const char *key)
 {
     if (names->room == 0)
         return NULL;
-    hone_name_slot *slot = probe(names, key);
+    hone_lookup_slot *slot = probe(names, key);
     return slot->key ? slot : NULL;
 }
