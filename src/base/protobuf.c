@@ -1,8 +1,12 @@
-/* The wire format of protocol buffers. The idea: one cursor, one sticky fault, so that no reader above needs to check
- * lengths again. It knows nothing of any schema and copies nothing; it does not merge messages that a file splits. */
+/* The wire format of protocol buffers. The idea: one cursor, one sticky fault, so that no reader
+ * above needs to check lengths again. It knows nothing of any schema and copies nothing; it does
+ * not merge messages that a file splits. */
 #include "base/protobuf.h"
 
-enum { MAX_VARINT = 10, MAX_FIELD = (1 << 29) - 1 };
+enum {
+    MAX_VARINT = 10,
+    MAX_FIELD = (1 << 29) - 1
+};
 
 static bool fail(hone_pb *pb, const char *fault)
 {
@@ -15,7 +19,8 @@ hone_status hone_pb_status(const hone_pb *pb)
 {
     if (!pb->fault)
         return HONE_OK;
-    return hone_error(HONE_ERR_FORMAT, "reading protobuf: at byte %zu: %s", (size_t)(pb->at - pb->origin), pb->fault);
+    return hone_error(HONE_ERR_FORMAT, "reading protobuf: at byte %zu: %s",
+                      (size_t)(pb->at - pb->origin), pb->fault);
 }
 
 bool hone_pb_varint(hone_pb *pb, uint64_t *out)
@@ -101,8 +106,7 @@ bool hone_pb_next(hone_pb *pb, hone_pb_field *field)
     case HONE_PB_FIXED32:
     case HONE_PB_FIXED64:
         return scalar(pb, field->wire, &field->value) || fail(pb, "a field has no value");
-    case HONE_PB_BYTES:
-        return delimited(pb, &field->bytes);
+    case HONE_PB_BYTES: return delimited(pb, &field->bytes);
     }
     return fail(pb, "a field has a wire type that is not in use");
 }

@@ -1,6 +1,6 @@
-/* Reading the wire format of protocol buffers in place: a cursor over bytes that yields one field after the other. Views,
- * no copies; every length is checked against the bytes there are; a fault is remembered by the cursor and ends the walk,
- * so that loops need no checks of their own:
+/* Reading the wire format of protocol buffers in place: a cursor over bytes that yields one field
+ * after the other. Views, no copies; every length is checked against the bytes there are; a fault
+ * is remembered by the cursor and ends the walk, so that loops need no checks of their own:
  *
  *     hone_pb pb = hone_pb_of(bytes);
  *     hone_pb_field field;
@@ -9,8 +9,8 @@
  *             use(field.bytes);
  *     return hone_pb_status(&pb);
  *
- * Fields that the caller does not know are skipped by not looking at them. Groups (wire types 3 and 4) are refused: no
- * format that Hone reads has them. */
+ * Fields that the caller does not know are skipped by not looking at them. Groups (wire types 3 and
+ * 4) are refused: no format that Hone reads has them. */
 #ifndef HONE_BASE_PROTOBUF_H
 #define HONE_BASE_PROTOBUF_H
 
@@ -61,9 +61,10 @@ bool hone_pb_varint(hone_pb *pb, uint64_t *out);
 bool hone_pb_fixed32(hone_pb *pb, uint32_t *out);
 bool hone_pb_fixed64(hone_pb *pb, uint64_t *out);
 
-/* The scalars of one occurrence of a repeated field, packed or single, in order. `wire` is the scalars' own wire type.
- * hone_pb_scalars counts them; false where the occurrence is of another wire type or damaged. hone_pb_scalar_read writes
- * them to out (room for the count), false likewise. */
+/* The scalars of one occurrence of a repeated field, packed or single, in order. `wire` is the
+ * scalars' own wire type. hone_pb_scalars counts them; false where the occurrence is of another
+ * wire type or damaged. hone_pb_scalar_read writes them to out (room for the count), false
+ * likewise. */
 bool hone_pb_scalar_count(const hone_pb_field *field, hone_pb_wire wire, size_t *out);
 bool hone_pb_scalar_read(const hone_pb_field *field, hone_pb_wire wire, uint64_t *out);
 

@@ -1,5 +1,6 @@
-/* Attributes of the node that is being imported. Importers ask for what they handle themselves; hone_call_map takes the
- * rest by name, driven by attrs.def; what nobody asked for is then known to be unknown. */
+/* Attributes of the node that is being imported. Importers ask for what they handle themselves;
+ * hone_call_map takes the rest by name, driven by attrs.def; what nobody asked for is then known to
+ * be unknown. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -26,7 +27,8 @@ hone_status hone_call_malformed(hone_call *call, const char *format, ...)
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
     call->named = true;
-    return hone_error(HONE_ERR_FORMAT, "importing node \"%.200s\" (%.80s): %s", call->name, call->proto->op_type, text);
+    return hone_error(HONE_ERR_FORMAT, "importing node \"%.200s\" (%.80s): %s", call->name,
+                      call->proto->op_type, text);
 }
 
 static int find(const hone_call *call, const char *name)
@@ -49,7 +51,8 @@ void hone_call_ignore(hone_call *call, const char *name)
         call->used[i] = true;
 }
 
-const hone_onnx_attribute *hone_call_attribute(hone_call *call, const char *name, hone_onnx_attribute_type type)
+const hone_onnx_attribute *hone_call_attribute(hone_call *call, const char *name,
+                                               hone_onnx_attribute_type type)
 {
     const int i = find(call, name);
 
@@ -58,12 +61,14 @@ const hone_onnx_attribute *hone_call_attribute(hone_call *call, const char *name
     call->used[i] = true;
     const hone_onnx_attribute *a = call->attributes[i];
     const hone_onnx_attribute_type has = hone_onnx_attribute_type_of(a);
-    const bool is_empty_list = has == HONE_ONNX_UNDEFINED; /* an old writer's empty list leaves no trace */
+    const bool is_empty_list =
+        has == HONE_ONNX_UNDEFINED; /* an old writer's empty list leaves no trace */
     if (has == type || is_empty_list)
         return a;
     if (call->status == HONE_OK)
-        call->status = hone_call_malformed(call, "attribute \"%.80s\" is of type %s; it must be of type %s", name,
-                                           hone_onnx_attribute_type_text(has), hone_onnx_attribute_type_text(type));
+        call->status = hone_call_malformed(
+            call, "attribute \"%.80s\" is of type %s; it must be of type %s", name,
+            hone_onnx_attribute_type_text(has), hone_onnx_attribute_type_text(type));
     return NULL;
 }
 
@@ -95,7 +100,8 @@ bool hone_call_floats(hone_call *call, const char *name, hone_floats *out)
 
 static const char *text_of(hone_call *call, hone_bytes bytes)
 {
-    return hone_arena_text_n(call->import->arena, bytes.size ? (const char *)bytes.data : "", bytes.size);
+    return hone_arena_text_n(call->import->arena, bytes.size ? (const char *)bytes.data : "",
+                             bytes.size);
 }
 
 const char *hone_call_text(hone_call *call, const char *name, const char *otherwise)
@@ -104,24 +110,27 @@ const char *hone_call_text(hone_call *call, const char *name, const char *otherw
     return a ? text_of(call, a->s) : otherwise;
 }
 
-/* ---- by attrs.def ---------------------------------------------------------------------------------------------------- */
+/* ---- by attrs.def ---- */
 
-static hone_status map_enum(hone_call *call, const hone_attr_row *row, hone_bytes text, int64_t *out)
+static hone_status map_enum(hone_call *call, const hone_attr_row *row, hone_bytes text,
+                            int64_t *out)
 {
     const int index = hone_attr_enum_parse(row, text);
 
     if (index < 0)
         return hone_call_unsupported(call, "attribute \"%s\" is \"%.*s\"; known are %s", row->name,
-                                     (int)HONE_MIN(text.size, 40), text.size ? (const char *)text.data : "", row->names);
+                                     (int)HONE_MIN(text.size, 40),
+                                     text.size ? (const char *)text.data : "", row->names);
     *out = index;
     return HONE_OK;
 }
 
-static hone_status map_type(hone_call *call, const hone_attr_row *row, int64_t number, hone_dtype *out)
+static hone_status map_type(hone_call *call, const hone_attr_row *row, int64_t number,
+                            hone_dtype *out)
 {
     if (number < 0 || number > 255 || !hone_dtype_is_valid((int)number))
-        return hone_call_malformed(call, "attribute \"%s\" is %lld, which is no element type", row->name,
-                                   (long long)number);
+        return hone_call_malformed(call, "attribute \"%s\" is %lld, which is no element type",
+                                   row->name, (long long)number);
     *out = (hone_dtype)number;
     return HONE_OK;
 }
@@ -175,7 +184,8 @@ static hone_status map_one(hone_call *call, const hone_attr_row *row, hone_attrs
 /* What passes set and no model may: the layout of activations and fused programs. */
 static bool is_internal(const hone_attr_row *row)
 {
-    return row->kind == HONE_ATTR_PROGRAM || (row->kind == HONE_ATTR_ENUM && strcmp(row->name, "layout") == 0);
+    return row->kind == HONE_ATTR_PROGRAM ||
+           (row->kind == HONE_ATTR_ENUM && strcmp(row->name, "layout") == 0);
 }
 
 hone_status hone_call_map(hone_call *call, hone_op_id op, hone_attrs *attrs)

@@ -1,17 +1,18 @@
-/* The importer's inside: its state, the node that is being imported, and what operator importers (import_*.c of onnx.def)
- * build with. */
+/* The importer's inside: its state, the node that is being imported, and what operator importers
+ * (import_*.c of onnx.def) build with. */
 #ifndef HONE_ONNX_IMPORT_H
 #define HONE_ONNX_IMPORT_H
 
 #include "ir/graph.h"
-#include "onnx/model.h"
 #include "onnx/lookup.h"
+#include "onnx/model.h"
 #include "onnx/onnx.h"
 
 typedef struct hone_call hone_call;
 
-/* Makes the nodes for one ONNX node and sets call->out. Besides its own errors those of the emit functions count, which
- * are kept in call->status. HONE_ERR_UNSUPPORTED puts the node on the list of those that cannot be taken. */
+/* Makes the nodes for one ONNX node and sets call->out. Besides its own errors those of the emit
+ * functions count, which are kept in call->status. HONE_ERR_UNSUPPORTED puts the node on the list
+ * of those that cannot be taken. */
 typedef hone_status (*hone_import_fn)(hone_call *call);
 
 /* A row of onnx.def: how nodes of (domain, type) are imported from opset `since` on. */
@@ -24,13 +25,15 @@ typedef struct hone_onnx_row {
 
 const hone_onnx_row *hone_onnx_rows(int *n);
 /* The row with the greatest since <= version. *known: there is a row of another version. */
-const hone_onnx_row *hone_onnx_row_find(const char *domain, const char *type, int64_t version, int *first);
-/* The newest opset of a domain that the rows were checked against; 0 where Hone does not know the domain. */
+const hone_onnx_row *hone_onnx_row_find(const char *domain, const char *type, int64_t version,
+                                        int *first);
+/* The newest opset of a domain that the rows were checked against; 0 where Hone does not know the
+ * domain. */
 int hone_onnx_newest_opset(const char *domain);
 const char *hone_onnx_domain(const char *domain); /* "ai.onnx" becomes "" */
 
-/* Names of values: a graph's, and through `outer` those of the graphs around it. A NULL value is a function's input that
- * the caller left out. */
+/* Names of values: a graph's, and through `outer` those of the graphs around it. A NULL value is a
+ * function's input that the caller left out. */
 typedef struct hone_scope {
     const struct hone_scope *outer;
     hone_lookup names;
@@ -46,6 +49,8 @@ typedef struct hone_frame {
     int n_attributes;
     const char *prefix; /* of the names of values and nodes: "" or "call/" */
     int depth;          /* of functions and subgraphs together */
+    bool in_body; /* in a subgraph: whether its types contradict is for inference of the whole to
+                     say */
 } hone_frame;
 
 typedef struct hone_import {
@@ -53,8 +58,8 @@ typedef struct hone_import {
     hone_module *module;
     const hone_onnx_options *options;
     const hone_onnx_model *model;
-    hone_lookup functions; /* "domain:name:overload" -> hone_onnx_function */
-    hone_lookup files;     /* location -> hone_map */
+    hone_lookup functions;              /* "domain:name:overload" -> hone_onnx_function */
+    hone_lookup files;                  /* location -> hone_map */
     HONE_VEC(const char *) unsupported; /* lines of the report */
     int n_unsupported, n_nodes;
     int64_t n_done, n_total;
@@ -75,23 +80,24 @@ struct hone_call {
     int n_attributes;
     const hone_onnx_attribute **attributes; /* references resolved */
     bool *used;                             /* attributes that were asked for */
-    int first_id; /* values made by this call have it or greater ones */
+    int first_id;                           /* values made by this call have it or greater ones */
     hone_status status;
     bool named; /* the message names the node already */
 };
 
 enum {
-    HONE_IMPORT_MAX_DEPTH = 64,             /* subgraphs and functions within one another */
+    HONE_IMPORT_MAX_DEPTH = 64,              /* subgraphs and functions within one another */
     HONE_IMPORT_MAX_NODES = 2 * 1024 * 1024, /* after inlining */
-    HONE_IMPORT_MAX_NAME = 512,             /* longer names of inner values are cut */
-    HONE_IMPORT_MAX_REPORT = 24             /* lines; further nodes are counted */
+    HONE_IMPORT_MAX_NAME = 512,              /* longer names of inner values are cut */
+    HONE_IMPORT_MAX_REPORT = 24              /* lines; further nodes are counted */
 };
-#define HONE_IMPORT_MAX_SPREAD ((size_t)1 << 30) /* bytes of one tensor that is not stored densely */
+#define HONE_IMPORT_MAX_SPREAD                                                                     \
+    ((size_t)1 << 30) /* bytes of one tensor that is not stored densely */
 
-/* import_type.c: types; `name` gives the names of extents that have none. outer: a type of the model's inputs, whose
- * extents are the user's to choose. */
-hone_status hone_import_type(hone_import *im, const hone_onnx_type *type, const char *name, bool outer,
-                             hone_type *out);
+/* import_type.c: types; `name` gives the names of extents that have none. outer: a type of the
+ * model's inputs, whose extents are the user's to choose. */
+hone_status hone_import_type(hone_import *im, const hone_onnx_type *type, const char *name,
+                             bool outer, hone_type *out);
 hone_status hone_import_dims(hone_onnx_ints dims, const char *name, hone_dims *out);
 
 /* import_tensor.c: constants. */
@@ -101,37 +107,44 @@ typedef struct hone_onnx_array {
     const void *data;
     size_t size;
 } hone_onnx_array;
-hone_status hone_import_array(hone_import *im, const hone_onnx_tensor *tensor, hone_onnx_array *out);
-hone_status hone_import_sparse(hone_import *im, const hone_onnx_sparse_tensor *sparse, hone_onnx_array *out);
+hone_status hone_import_array(hone_import *im, const hone_onnx_tensor *tensor,
+                              hone_onnx_array *out);
+hone_status hone_import_sparse(hone_import *im, const hone_onnx_sparse_tensor *sparse,
+                               hone_onnx_array *out);
 
 /* import_external.c: the bytes of a tensor that are in a file beside the model. */
-hone_status hone_import_external(hone_import *im, const hone_onnx_tensor *tensor, size_t size, hone_bytes *out);
+hone_status hone_import_external(hone_import *im, const hone_onnx_tensor *tensor, size_t size,
+                                 hone_bytes *out);
 
 /* import_graph.c: the nodes of a graph or function. */
-hone_status hone_import_initializers(hone_import *im, const hone_frame *frame, hone_scope *scope, hone_graph *graph,
-                                     const hone_onnx_graph *proto);
-hone_status hone_import_nodes(hone_import *im, const hone_frame *frame, hone_scope *scope, hone_graph *graph,
-                              const hone_onnx_node *nodes, int n);
+hone_status hone_import_initializers(hone_import *im, const hone_frame *frame, hone_scope *scope,
+                                     hone_graph *graph, const hone_onnx_graph *proto);
+hone_status hone_import_nodes(hone_import *im, const hone_frame *frame, hone_scope *scope,
+                              hone_graph *graph, const hone_onnx_node *nodes, int n);
 hone_value *hone_scope_find(const hone_scope *scope, const char *name, bool *found);
-hone_status hone_scope_add(hone_scope *scope, const char *name, hone_value *value, const char *what);
+hone_status hone_scope_add(hone_scope *scope, const char *name, hone_value *value,
+                           const char *what);
 const char *hone_frame_name(hone_import *im, const hone_frame *frame, const char *name);
 
 /* import_sort.c: order[] such that every node comes after those whose outputs it uses. */
-hone_status hone_import_sort(hone_import *im, const hone_onnx_node *nodes, int n, const char *graph, int **order);
+hone_status hone_import_sort(hone_import *im, const hone_onnx_node *nodes, int n, const char *graph,
+                             int **order);
 
 /* import_node.c */
-hone_status hone_import_node(hone_import *im, const hone_frame *frame, hone_scope *scope, hone_graph *graph,
-                             const hone_onnx_node *proto, int index);
+hone_status hone_import_node(hone_import *im, const hone_frame *frame, hone_scope *scope,
+                             hone_graph *graph, const hone_onnx_node *proto, int index);
 
 /* import_function.c */
 hone_status hone_import_functions(hone_import *im);
 const hone_onnx_function *hone_import_function_find(hone_import *im, const hone_onnx_node *node);
 hone_status hone_import_function(hone_call *call, const hone_onnx_function *function);
-const char *hone_call_prefix(hone_call *call); /* of the names of what stands inside the node: "call/" */
+const char *
+hone_call_prefix(hone_call *call); /* of the names of what stands inside the node: "call/" */
 
-/* call.c: attributes of the node that is being imported. Those that ask for one return the default where it is absent, and
- * keep HONE_ERR_FORMAT in call->status where it has another type. */
-const hone_onnx_attribute *hone_call_attribute(hone_call *call, const char *name, hone_onnx_attribute_type type);
+/* call.c: attributes of the node that is being imported. Those that ask for one return the default
+ * where it is absent, and keep HONE_ERR_FORMAT in call->status where it has another type. */
+const hone_onnx_attribute *hone_call_attribute(hone_call *call, const char *name,
+                                               hone_onnx_attribute_type type);
 bool hone_call_has(const hone_call *call, const char *name);
 int64_t hone_call_int(hone_call *call, const char *name, int64_t otherwise);
 float hone_call_float(hone_call *call, const char *name, float otherwise);
@@ -149,14 +162,18 @@ static inline hone_value *hone_call_in(const hone_call *call, int i)
 }
 
 /* emit.c: new nodes and constants. Nodes are inferred at once; an error is kept in call->status. */
-#define HONE_IN(...)                                                                                                   \
-    (hone_value *const[]){__VA_ARGS__}, (int)(sizeof((hone_value *const[]){__VA_ARGS__}) / sizeof(hone_value *))
+#define HONE_IN(...)                                                                               \
+    (hone_value *const[]){__VA_ARGS__},                                                            \
+        (int)(sizeof((hone_value *const[]){__VA_ARGS__}) / sizeof(hone_value *))
 /* attrs: NULL for the defaults. */
-hone_node *hone_emit_node(hone_call *call, hone_op_id op, const hone_attrs *attrs, hone_value *const *in, int n_in,
-                          int n_out);
-hone_value *hone_emit(hone_call *call, hone_op_id op, const hone_attrs *attrs, hone_value *const *in, int n_in);
-/* The node that stands for the whole call: its inputs, attributes by hone_call_map on top of attrs, its outputs. */
-hone_status hone_emit_whole(hone_call *call, hone_op_id op, const hone_attrs *attrs, hone_value *const *in, int n_in);
+hone_node *hone_emit_node(hone_call *call, hone_op_id op, const hone_attrs *attrs,
+                          hone_value *const *in, int n_in, int n_out);
+hone_value *hone_emit(hone_call *call, hone_op_id op, const hone_attrs *attrs,
+                      hone_value *const *in, int n_in);
+/* The node that stands for the whole call: its inputs, attributes by hone_call_map on top of attrs,
+ * its outputs. */
+hone_status hone_emit_whole(hone_call *call, hone_op_id op, const hone_attrs *attrs,
+                            hone_value *const *in, int n_in);
 hone_value *hone_emit_ints(hone_call *call, const int64_t *v, int n);
 hone_value *hone_emit_int(hone_call *call, int64_t x); /* int64 [] */
 /* One element [] of x's type, float32 where that is not known. */

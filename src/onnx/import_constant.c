@@ -1,8 +1,10 @@
-/* Constants that nodes hold: Constant in all its forms becomes a constant value, ConstantOfShape keeps its element as an
- * input. Recurrent networks of opset 1 to 6 are here, too: they only have one attribute more. */
+/* Constants that nodes hold: Constant in all its forms becomes a constant value, ConstantOfShape
+ * keeps its element as an input. Recurrent networks of opset 1 to 6 are here, too: they only have
+ * one attribute more. */
 #include "onnx/import.h"
 
-typedef hone_status (*constant_fn)(hone_call *call, const hone_onnx_attribute *a, hone_onnx_array *out);
+typedef hone_status (*constant_fn)(hone_call *call, const hone_onnx_attribute *a,
+                                   hone_onnx_array *out);
 
 static hone_status from_tensor(hone_call *call, const hone_onnx_attribute *a, hone_onnx_array *out)
 {
@@ -28,7 +30,8 @@ static hone_status from_int(hone_call *call, const hone_onnx_attribute *a, hone_
 static hone_status from_ints(hone_call *call, const hone_onnx_attribute *a, hone_onnx_array *out)
 {
     (void)call;
-    *out = (hone_onnx_array){HONE_I64, {1, {a->ints.n}}, a->ints.v, (size_t)a->ints.n * sizeof *a->ints.v};
+    *out = (hone_onnx_array){
+        HONE_I64, {1, {a->ints.n}}, a->ints.v, (size_t)a->ints.n * sizeof *a->ints.v};
     return HONE_OK;
 }
 
@@ -42,7 +45,8 @@ static hone_status from_float(hone_call *call, const hone_onnx_attribute *a, hon
 static hone_status from_floats(hone_call *call, const hone_onnx_attribute *a, hone_onnx_array *out)
 {
     (void)call;
-    *out = (hone_onnx_array){HONE_F32, {1, {a->floats.n}}, a->floats.v, (size_t)a->floats.n * sizeof *a->floats.v};
+    *out = (hone_onnx_array){
+        HONE_F32, {1, {a->floats.n}}, a->floats.v, (size_t)a->floats.n * sizeof *a->floats.v};
     return HONE_OK;
 }
 
@@ -63,7 +67,8 @@ static hone_status from_string(hone_call *call, const hone_onnx_attribute *a, ho
 static hone_status from_strings(hone_call *call, const hone_onnx_attribute *a, hone_onnx_array *out)
 {
     const int n = a->strings.n;
-    *out = (hone_onnx_array){HONE_STRING, {1, {n}}, strings(call, a->strings.v, n), (size_t)n * sizeof(hone_string)};
+    *out = (hone_onnx_array){
+        HONE_STRING, {1, {n}}, strings(call, a->strings.v, n), (size_t)n * sizeof(hone_string)};
     return HONE_OK;
 }
 
@@ -95,8 +100,9 @@ hone_status hone_import_constant(hone_call *call)
         n++;
     }
     if (n != 1 || call->n_in != 0 || call->n_out > 1)
-        return hone_call_malformed(call, "it has %d values, %d inputs and %d outputs; it must have one, none and one", n,
-                                   call->n_in, call->n_out);
+        return hone_call_malformed(
+            call, "it has %d values, %d inputs and %d outputs; it must have one, none and one", n,
+            call->n_in, call->n_out);
     if (call->n_out)
         call->out[0] = hone_emit_array(call, &array);
     return HONE_OK;
@@ -112,12 +118,15 @@ hone_status hone_import_constant_of_shape(hone_call *call)
         return hone_emit_whole(call, HONE_OP_constant_of_shape, NULL, call->in, call->n_in);
     HONE_TRY(from_tensor(call, a, &array));
     if (call->n_in != 1 || array.dims.rank > 1 || (array.dims.rank == 1 && array.dims.dim[0] != 1))
-        return hone_call_malformed(call, "its value must have one element, and it must have one input");
+        return hone_call_malformed(call,
+                                   "its value must have one element, and it must have one input");
     array.dims = (hone_dims){1, {1}};
-    return hone_emit_whole(call, HONE_OP_constant_of_shape, NULL, HONE_IN(call->in[0], hone_emit_array(call, &array)));
+    return hone_emit_whole(call, HONE_OP_constant_of_shape, NULL,
+                           HONE_IN(call->in[0], hone_emit_array(call, &array)));
 }
 
-/* An experimental operator of early opsets: the shape is an attribute, or the input's shape, or the input itself. */
+/* An experimental operator of early opsets: the shape is an attribute, or the input's shape, or the
+ * input itself. */
 hone_status hone_import_constant_fill(hone_call *call)
 {
     const int64_t dtype = hone_call_int(call, "dtype", HONE_F32);
@@ -132,7 +141,8 @@ hone_status hone_import_constant_fill(hone_call *call)
         return hone_call_unsupported(call, "attribute \"dtype\" is %lld", (long long)dtype);
     const hone_value like = {.type.dtype = (hone_dtype)dtype};
     const hone_value *scalar = hone_emit_scalar(call, &like, (double)element);
-    const hone_onnx_array array = {(hone_dtype)dtype, {1, {1}}, scalar->constant->data, scalar->constant->size};
+    const hone_onnx_array array = {
+        (hone_dtype)dtype, {1, {1}}, scalar->constant->data, scalar->constant->size};
     hone_value *x = hone_call_in(call, 0);
     if (!x && !has_shape)
         return hone_call_malformed(call, "it has neither an input nor a shape");
@@ -140,7 +150,8 @@ hone_status hone_import_constant_fill(hone_call *call)
         x = hone_emit_ints(call, shape.v, shape.n);
     else if (!is_shape)
         x = hone_emit(call, HONE_OP_shape, NULL, HONE_IN(x));
-    return hone_emit_whole(call, HONE_OP_constant_of_shape, NULL, HONE_IN(x, hone_emit_array(call, &array)));
+    return hone_emit_whole(call, HONE_OP_constant_of_shape, NULL,
+                           HONE_IN(x, hone_emit_array(call, &array)));
 }
 
 /* Before opset 7: output_sequence says whether output 0 is wanted, as its name does. */

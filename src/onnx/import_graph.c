@@ -1,5 +1,6 @@
-/* Graphs: initializers, then nodes in an order in which they can be made. Names of values are looked up from the inner
- * scope outwards; a name that a graph defines twice is an error, one that hides an outer name is not. */
+/* Graphs: initializers, then nodes in an order in which they can be made. Names of values are
+ * looked up from the inner scope outwards; a name that a graph defines twice is an error, one that
+ * hides an outer name is not. */
 #include "onnx/import.h"
 
 hone_value *hone_scope_find(const hone_scope *scope, const char *name, bool *found)
@@ -18,7 +19,8 @@ hone_value *hone_scope_find(const hone_scope *scope, const char *name, bool *fou
 hone_status hone_scope_add(hone_scope *scope, const char *name, hone_value *value, const char *what)
 {
     if (!hone_lookup_add(&scope->names, name, value))
-        return hone_error(HONE_ERR_FORMAT, "importing %s \"%.200s\": another value of the graph has this name", what,
+        return hone_error(HONE_ERR_FORMAT,
+                          "importing %s \"%.200s\": another value of the graph has this name", what,
                           name);
     return HONE_OK;
 }
@@ -31,17 +33,19 @@ const char *hone_frame_name(hone_import *im, const hone_frame *frame, const char
     return hone_arena_format(im->arena, "%s%.*s", frame->prefix, HONE_IMPORT_MAX_NAME, name);
 }
 
-static hone_status add_constant(hone_import *im, const hone_frame *frame, hone_scope *scope, hone_graph *graph,
-                                const char *name, const hone_onnx_array *a)
+static hone_status add_constant(hone_import *im, const hone_frame *frame, hone_scope *scope,
+                                hone_graph *graph, const char *name, const hone_onnx_array *a)
 {
     if (!*name)
-        return hone_error(HONE_ERR_FORMAT, "importing graph \"%.200s\": an initializer has no name", graph->name);
-    hone_value *value = hone_graph_constant(graph, hone_frame_name(im, frame, name), a->dtype, &a->dims, a->data, a->size);
+        return hone_error(HONE_ERR_FORMAT, "importing graph \"%.200s\": an initializer has no name",
+                          graph->name);
+    hone_value *value = hone_graph_constant(graph, hone_frame_name(im, frame, name), a->dtype,
+                                            &a->dims, a->data, a->size);
     return hone_scope_add(scope, name, value, "initializer");
 }
 
-hone_status hone_import_initializers(hone_import *im, const hone_frame *frame, hone_scope *scope, hone_graph *graph,
-                                     const hone_onnx_graph *proto)
+hone_status hone_import_initializers(hone_import *im, const hone_frame *frame, hone_scope *scope,
+                                     hone_graph *graph, const hone_onnx_graph *proto)
 {
     hone_onnx_array a;
 
@@ -51,13 +55,14 @@ hone_status hone_import_initializers(hone_import *im, const hone_frame *frame, h
     }
     for (int i = 0; i < proto->sparse_initializer.n; i++) {
         HONE_TRY(hone_import_sparse(im, &proto->sparse_initializer.v[i], &a));
-        HONE_TRY(add_constant(im, frame, scope, graph, proto->sparse_initializer.v[i].values->name, &a));
+        HONE_TRY(
+            add_constant(im, frame, scope, graph, proto->sparse_initializer.v[i].values->name, &a));
     }
     return HONE_OK;
 }
 
-hone_status hone_import_nodes(hone_import *im, const hone_frame *frame, hone_scope *scope, hone_graph *graph,
-                              const hone_onnx_node *nodes, int n)
+hone_status hone_import_nodes(hone_import *im, const hone_frame *frame, hone_scope *scope,
+                              hone_graph *graph, const hone_onnx_node *nodes, int n)
 {
     int *order;
 

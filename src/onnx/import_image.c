@@ -1,4 +1,5 @@
-/* Convolution, pooling and resizing: old defaults, old names of modes, and facts that are said twice. */
+/* Convolution, pooling and resizing: old defaults, old names of modes, and facts that are said
+ * twice. */
 #include "onnx/import.h"
 
 /* kernel_shape says again what the weights' shape says; it must agree and is not kept. */
@@ -11,12 +12,15 @@ hone_status hone_import_conv(hone_call *call)
         return hone_emit_whole(call, call->op, NULL, call->in, call->n_in);
     if (hone_call_ints(call, "kernel_shape", &kernel) && w && hone_rank(w) >= 0) {
         if (kernel.n != hone_rank(w) - 2)
-            return hone_call_malformed(call, "kernel_shape has %d entries, but the weights have %d dimensions", kernel.n,
-                                       hone_rank(w));
+            return hone_call_malformed(
+                call, "kernel_shape has %d entries, but the weights have %d dimensions", kernel.n,
+                hone_rank(w));
         for (int i = 0; i < kernel.n; i++)
-            if (hone_extent_is_number(w->type.shape.dim[2 + i]) && w->type.shape.dim[2 + i] != kernel.v[i])
-                return hone_call_malformed(call, "kernel_shape says %lld where the weights have %lld",
-                                           (long long)kernel.v[i], (long long)w->type.shape.dim[2 + i]);
+            if (hone_extent_is_number(w->type.shape.dim[2 + i]) &&
+                w->type.shape.dim[2 + i] != kernel.v[i])
+                return hone_call_malformed(
+                    call, "kernel_shape says %lld where the weights have %lld",
+                    (long long)kernel.v[i], (long long)w->type.shape.dim[2 + i]);
     }
     return hone_emit_whole(call, call->op, NULL, call->in, call->n_in);
 }
@@ -28,7 +32,8 @@ hone_status hone_import_lp_pool_1(hone_call *call)
     hone_attrs attrs;
 
     if (!(p >= 1.0f && p < 1000.0f) || p != (float)(int)p)
-        return hone_call_unsupported(call, "p is %g; whole numbers of at least one are possible", (double)p);
+        return hone_call_unsupported(call, "p is %g; whole numbers of at least one are possible",
+                                     (double)p);
     hone_attrs_init(call->op, &attrs);
     if (call->op == HONE_OP_lp_pool)
         attrs.lp_pool.p = (int64_t)p;
@@ -40,7 +45,9 @@ hone_status hone_import_lp_pool_1(hone_call *call)
 /* Before opset 16 regions begin at whole pixels. */
 hone_status hone_import_roi_align_10(hone_call *call)
 {
-    enum { OUTPUT_HALF_PIXEL = 1 };
+    enum {
+        OUTPUT_HALF_PIXEL = 1
+    };
     hone_attrs attrs;
 
     hone_attrs_init(HONE_OP_roi_align, &attrs);
@@ -51,7 +58,8 @@ hone_status hone_import_roi_align_10(hone_call *call)
 /* Before opset 20 the modes have the names of two dimensions. */
 hone_status hone_import_grid_sample_16(hone_call *call)
 {
-    static const char *const modes[] = {"bilinear", "nearest", "bicubic"}; /* in the order of attrs.def */
+    static const char *const modes[] = {"bilinear", "nearest",
+                                        "bicubic"}; /* in the order of attrs.def */
     const char *mode = hone_call_text(call, "mode", "bilinear");
     hone_attrs attrs;
 
@@ -61,10 +69,11 @@ hone_status hone_import_grid_sample_16(hone_call *call)
             attrs.grid_sample.mode = i;
             return hone_emit_whole(call, HONE_OP_grid_sample, &attrs, call->in, call->n_in);
         }
-    return hone_call_unsupported(call, "attribute \"mode\" is \"%.40s\"; known are bilinear, nearest and bicubic", mode);
+    return hone_call_unsupported(
+        call, "attribute \"mode\" is \"%.40s\"; known are bilinear, nearest and bicubic", mode);
 }
 
-/* ---- Resize and Upsample --------------------------------------------------------------------------------------------- */
+/* ---- Resize and Upsample ---- */
 
 static bool old_mode(const char *text, int64_t *out)
 {
@@ -77,7 +86,8 @@ static bool old_mode(const char *text, int64_t *out)
     return true;
 }
 
-static hone_value *resize(hone_call *call, hone_value *x, hone_value *scales, int64_t mode, int64_t nearest)
+static hone_value *resize(hone_call *call, hone_value *x, hone_value *scales, int64_t mode,
+                          int64_t nearest)
 {
     hone_attrs attrs;
 
@@ -89,8 +99,8 @@ static hone_value *resize(hone_call *call, hone_value *x, hone_value *scales, in
 }
 
 /* Constant scales split in those of at least one and those below, the others being one. */
-static bool split_scales(hone_call *call, const hone_value *scales, float up[HONE_MAX_RANK], float down[HONE_MAX_RANK],
-                         int *n, bool *any_down)
+static bool split_scales(hone_call *call, const hone_value *scales, float up[HONE_MAX_RANK],
+                         float down[HONE_MAX_RANK], int *n, bool *any_down)
 {
     const hone_shape *shape = &scales->type.shape;
 
@@ -110,13 +120,16 @@ static bool split_scales(hone_call *call, const hone_value *scales, float up[HON
 
 static hone_value *scales_constant(hone_call *call, const float *v, int n)
 {
-    const hone_onnx_array array = {
-        HONE_F32, {1, {n}}, hone_arena_copy(call->import->arena, v, (size_t)n * sizeof *v), (size_t)n * sizeof *v};
+    const hone_onnx_array array = {HONE_F32,
+                                   {1, {n}},
+                                   hone_arena_copy(call->import->arena, v, (size_t)n * sizeof *v),
+                                   (size_t)n * sizeof *v};
     return hone_emit_array(call, &array);
 }
 
-/* Output pixel i comes from input i / scale. For `nearest` that is rounded down where the picture grows and up where it
- * shrinks, an axis at a time; so a picture that does both is first stretched, then shrunk. */
+/* Output pixel i comes from input i / scale. For `nearest` that is rounded down where the picture
+ * grows and up where it shrinks, an axis at a time; so a picture that does both is first stretched,
+ * then shrunk. */
 static hone_status resize_old(hone_call *call, hone_value *scales)
 {
     const char *text = hone_call_text(call, "mode", "nearest");
@@ -129,8 +142,10 @@ static hone_status resize_old(hone_call *call, hone_value *scales)
     if (!call->in[0] || !scales)
         return hone_call_malformed(call, "it has no input or no scales");
     if (!old_mode(text, &mode))
-        return hone_call_unsupported(call, "attribute \"mode\" is \"%.40s\"; known are nearest and linear", text);
-    if (mode != HONE_RESIZE_NEAREST || !split_scales(call, scales, up, down, &n, &any_down) || !any_down) {
+        return hone_call_unsupported(
+            call, "attribute \"mode\" is \"%.40s\"; known are nearest and linear", text);
+    if (mode != HONE_RESIZE_NEAREST || !split_scales(call, scales, up, down, &n, &any_down) ||
+        !any_down) {
         call->out[0] = resize(call, call->in[0], scales, mode, HONE_NEAREST_FLOOR);
         return call->status;
     }
@@ -139,7 +154,8 @@ static hone_status resize_old(hone_call *call, hone_value *scales)
     hone_value *x = call->in[0];
     if (any_up)
         x = resize(call, x, scales_constant(call, up, n), mode, HONE_NEAREST_FLOOR);
-    call->out[0] = resize(call, x, any_up ? scales_constant(call, down, n) : scales, mode, HONE_NEAREST_CEIL);
+    call->out[0] =
+        resize(call, x, any_up ? scales_constant(call, down, n) : scales, mode, HONE_NEAREST_CEIL);
     return call->status;
 }
 

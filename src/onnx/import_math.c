@@ -1,4 +1,5 @@
-/* Arithmetic: operators that are the IR's own, and the old and variadic forms of those that compute element by element. */
+/* Arithmetic: operators that are the IR's own, and the old and variadic forms of those that compute
+ * element by element. */
 #include "onnx/import.h"
 
 hone_status hone_import_plain(hone_call *call)
@@ -6,8 +7,8 @@ hone_status hone_import_plain(hone_call *call)
     return hone_emit_whole(call, call->op, NULL, call->in, call->n_in);
 }
 
-/* Before opset 7: the second input is broadcast only where `broadcast` says so, and its axes are those of the first from
- * `axis` on (the last ones where there is no axis). */
+/* Before opset 7: the second input is broadcast only where `broadcast` says so, and its axes are
+ * those of the first from `axis` on (the last ones where there is no axis). */
 hone_status hone_import_broadcast_1(hone_call *call)
 {
     const int64_t broadcast = hone_call_int(call, "broadcast", 0);
@@ -19,10 +20,12 @@ hone_status hone_import_broadcast_1(hone_call *call)
     hone_value *a = call->in[0], *b = call->in[1];
     if (broadcast && has_axis && hone_rank(b) != 0) {
         if (hone_rank(a) < 0 || hone_rank(b) < 0)
-            return hone_call_unsupported(call, "broadcasting along an axis needs inputs of known rank");
+            return hone_call_unsupported(call,
+                                         "broadcasting along an axis needs inputs of known rank");
         axis = axis < 0 ? axis + hone_rank(a) : axis;
         if (axis < 0 || axis + hone_rank(b) > hone_rank(a))
-            return hone_call_malformed(call, "its axis is %lld, but its inputs have %d and %d dimensions",
+            return hone_call_malformed(call,
+                                       "its axis is %lld, but its inputs have %d and %d dimensions",
                                        (long long)axis, hone_rank(a), hone_rank(b));
         b = hone_emit_ones_after(call, b, hone_rank(a) - (int)axis - hone_rank(b));
     }
@@ -53,7 +56,8 @@ hone_status hone_import_mean(hone_call *call)
     hone_value *sum;
 
     HONE_TRY(chain(call, HONE_OP_add, &sum));
-    call->out[0] = hone_emit(call, HONE_OP_div, NULL, HONE_IN(sum, hone_emit_scalar(call, sum, call->n_in)));
+    call->out[0] =
+        hone_emit(call, HONE_OP_div, NULL, HONE_IN(sum, hone_emit_scalar(call, sum, call->n_in)));
     return call->status;
 }
 
@@ -72,7 +76,8 @@ hone_status hone_import_clip_1(hone_call *call)
     return hone_emit_whole(call, call->op, NULL, HONE_IN(x, bounds[0], bounds[1]));
 }
 
-/* All forms: `broadcast` of the old ones means what newer ones do of themselves; the names of two attributes differ. */
+/* All forms: `broadcast` of the old ones means what newer ones do of themselves; the names of two
+ * attributes differ. */
 hone_status hone_import_gemm(hone_call *call)
 {
     hone_attrs attrs;
@@ -93,7 +98,8 @@ hone_status hone_import_prelu_1(hone_call *call)
         return hone_call_malformed(call, "it has %d inputs; it must have two", call->n_in);
     if (hone_rank(slope) == 1 && slope->type.shape.dim[0] != 1) {
         if (hone_rank(x) < 2)
-            return hone_call_unsupported(call, "a slope for each channel needs an input of known rank, 2 or more");
+            return hone_call_unsupported(
+                call, "a slope for each channel needs an input of known rank, 2 or more");
         slope = hone_emit_ones_after(call, slope, hone_rank(x) - 2);
     }
     return hone_emit_whole(call, call->op, NULL, HONE_IN(x, slope));
@@ -106,10 +112,11 @@ hone_status hone_import_cast_1(hone_call *call)
         const char *text;
         hone_dtype dtype;
     } types[] = {
-        {"FLOAT", HONE_F32}, {"UINT8", HONE_U8}, {"INT8", HONE_I8},       {"UINT16", HONE_U16},
-        {"INT16", HONE_I16}, {"INT32", HONE_I32}, {"INT64", HONE_I64},    {"STRING", HONE_STRING},
-        {"BOOL", HONE_BOOL}, {"FLOAT16", HONE_F16}, {"DOUBLE", HONE_F64}, {"UINT32", HONE_U32},
-        {"UINT64", HONE_U64}, {"COMPLEX64", HONE_C64}, {"COMPLEX128", HONE_C128},
+        {"FLOAT", HONE_F32},   {"UINT8", HONE_U8},      {"INT8", HONE_I8},
+        {"UINT16", HONE_U16},  {"INT16", HONE_I16},     {"INT32", HONE_I32},
+        {"INT64", HONE_I64},   {"STRING", HONE_STRING}, {"BOOL", HONE_BOOL},
+        {"FLOAT16", HONE_F16}, {"DOUBLE", HONE_F64},    {"UINT32", HONE_U32},
+        {"UINT64", HONE_U64},  {"COMPLEX64", HONE_C64}, {"COMPLEX128", HONE_C128},
     };
     const char *text = hone_call_text(call, "to", "");
     hone_attrs attrs;
@@ -120,7 +127,8 @@ hone_status hone_import_cast_1(hone_call *call)
         if (strcmp(types[i].text, text) == 0)
             attrs.cast.to = types[i].dtype;
     if (attrs.cast.to == HONE_NONE)
-        return hone_call_malformed(call, "attribute \"to\" is \"%.40s\", which is no element type", text);
+        return hone_call_malformed(call, "attribute \"to\" is \"%.40s\", which is no element type",
+                                   text);
     return hone_emit_whole(call, HONE_OP_cast, &attrs, call->in, call->n_in);
 }
 
@@ -163,13 +171,14 @@ hone_status hone_import_swiglu(hone_call *call)
     return call->status;
 }
 
-/* ---- operators that were experimental in early opsets and are still met in files ------------------------------------- */
+/* ---- operators that were experimental in early opsets and are still met in files ---- */
 
 static hone_status one_input(hone_call *call)
 {
     if (call->n_in != 1 || call->n_out > 1)
-        return hone_call_malformed(call, "it has %d inputs and %d outputs; it must have one of each", call->n_in,
-                                   call->n_out);
+        return hone_call_malformed(call,
+                                   "it has %d inputs and %d outputs; it must have one of each",
+                                   call->n_in, call->n_out);
     return HONE_OK;
 }
 
@@ -218,7 +227,8 @@ hone_status hone_import_image_scaler(hone_call *call)
     call->out[0] = x;
     if (!hone_call_floats(call, "bias", &bias) || bias.n == 0)
         return call->status;
-    const hone_onnx_array array = {HONE_F32, {3, {bias.n, 1, 1}}, bias.v, (size_t)bias.n * sizeof *bias.v};
+    const hone_onnx_array array = {
+        HONE_F32, {3, {bias.n, 1, 1}}, bias.v, (size_t)bias.n * sizeof *bias.v};
     hone_value *b = hone_emit_array(call, &array);
     if (x->type.dtype != HONE_F32 && x->type.dtype != HONE_NONE) {
         hone_attrs attrs;
@@ -230,7 +240,8 @@ hone_status hone_import_image_scaler(hone_call *call)
     return call->status;
 }
 
-/* Takes `border` (left, top, right, bottom) off an image in NCHW, or keeps `scale` (height, width) from left and top. */
+/* Takes `border` (left, top, right, bottom) off an image in NCHW, or keeps `scale` (height, width)
+ * from left and top. */
 hone_status hone_import_crop(hone_call *call)
 {
     const int64_t axes[2] = {2, 3};
@@ -240,13 +251,15 @@ hone_status hone_import_crop(hone_call *call)
     if (!hone_call_ints(call, "border", &border) || border.n != 4)
         return hone_call_malformed(call, "attribute \"border\" must have four entries");
     const int64_t starts[2] = {border.v[1], border.v[0]};
-    int64_t ends[2] = {border.v[3] ? -border.v[3] : INT64_MAX, border.v[2] ? -border.v[2] : INT64_MAX};
+    int64_t ends[2] = {border.v[3] ? -border.v[3] : INT64_MAX,
+                       border.v[2] ? -border.v[2] : INT64_MAX};
     if (hone_call_ints(call, "scale", &scale))
         for (int i = 0; i < 2; i++)
             if (scale.n != 2 || !hone_int_add(starts[i], scale.v[i], &ends[i]))
-                return hone_call_malformed(call, "attribute \"scale\" must be a height and a width");
+                return hone_call_malformed(call,
+                                           "attribute \"scale\" must be a height and a width");
     call->out[0] = hone_emit(call, HONE_OP_slice, NULL,
-                             HONE_IN(call->in[0], hone_emit_ints(call, starts, 2), hone_emit_ints(call, ends, 2),
-                                     hone_emit_ints(call, axes, 2)));
+                             HONE_IN(call->in[0], hone_emit_ints(call, starts, 2),
+                                     hone_emit_ints(call, ends, 2), hone_emit_ints(call, axes, 2)));
     return call->status;
 }

@@ -1,5 +1,6 @@
-/* One node: its inputs looked up, its row of onnx.def found, its importer run, its outputs named. A node that cannot be
- * taken is put on the report and replaced by values of unknown type, so that the rest is looked at too. */
+/* One node: its inputs looked up, its row of onnx.def found, its importer run, its outputs named. A
+ * node that cannot be taken is put on the report and replaced by values of unknown type, so that
+ * the rest is looked at too. */
 #include "onnx/import.h"
 
 #include "base/log.h"
@@ -17,7 +18,7 @@ static int64_t opset_of(const hone_frame *frame, const char *domain)
     return 0;
 }
 
-/* ---- inputs and attributes ------------------------------------------------------------------------------------------ */
+/* ---- inputs and attributes ---- */
 
 static hone_status find_inputs(hone_call *c)
 {
@@ -29,8 +30,9 @@ static hone_status find_inputs(hone_call *c)
         if (*names.v[i])
             c->in[i] = hone_scope_find(c->scope, names.v[i], &found);
         if (!found)
-            return hone_call_malformed(c, "input %d is \"%.200s\", which no input, initializer or node before it gives",
-                                       i, names.v[i]);
+            return hone_call_malformed(
+                c, "input %d is \"%.200s\", which no input, initializer or node before it gives", i,
+                names.v[i]);
         if (c->in[i])
             c->n_in = i + 1;
     }
@@ -45,21 +47,24 @@ static const hone_onnx_attribute *referred(const hone_frame *frame, const char *
     return NULL;
 }
 
-/* An attribute that refers to one of the function's is that one under its own name; absent where the caller leaves it
- * out and the function has no default. */
-static hone_status resolve(hone_call *c, const hone_onnx_attribute *attribute, const hone_onnx_attribute **out)
+/* An attribute that refers to one of the function's is that one under its own name; absent where
+ * the caller leaves it out and the function has no default. */
+static hone_status resolve(hone_call *c, const hone_onnx_attribute *attribute,
+                           const hone_onnx_attribute **out)
 {
     *out = attribute;
     if (!*attribute->ref_attr_name)
         return HONE_OK;
     if (!c->frame->function)
-        return hone_call_malformed(c, "attribute \"%.80s\" refers to an attribute of a function outside of any",
-                                   attribute->name);
+        return hone_call_malformed(
+            c, "attribute \"%.80s\" refers to an attribute of a function outside of any",
+            attribute->name);
     const hone_onnx_attribute *from = referred(c->frame, attribute->ref_attr_name);
     *out = NULL;
     if (from && (from->g || from->graphs.n))
-        return hone_call_unsupported(c, "attribute \"%.80s\" refers to a subgraph of the function's caller",
-                                     attribute->name);
+        return hone_call_unsupported(
+            c, "attribute \"%.80s\" refers to a subgraph of the function's caller",
+            attribute->name);
     if (from) {
         hone_onnx_attribute *copy = hone_arena_copy(c->import->arena, from, sizeof *from);
         copy->name = attribute->name;
@@ -98,11 +103,12 @@ static hone_status check_attributes(hone_call *c)
 {
     for (int i = 0; i < c->n_attributes; i++)
         if (!c->used[i] && !is_note(c->attributes[i]->name))
-            return hone_call_unsupported(c, "attribute \"%.80s\" is unknown", c->attributes[i]->name);
+            return hone_call_unsupported(c, "attribute \"%.80s\" is unknown",
+                                         c->attributes[i]->name);
     return HONE_OK;
 }
 
-/* ---- running the importer -------------------------------------------------------------------------------------------- */
+/* ---- running the importer ---- */
 
 static hone_status run_row(hone_call *c)
 {
@@ -113,11 +119,13 @@ static hone_status run_row(hone_call *c)
     if (!row && first && c->opset)
         return hone_call_unsupported(c, "the operator is in opsets from %d on", first);
     if (!row && c->opset == 0 && hone_onnx_newest_opset(c->domain))
-        return hone_call_malformed(c, "the model imports no opset of its domain \"%s\"", domain_text(c->domain));
+        return hone_call_malformed(c, "the model imports no opset of its domain \"%s\"",
+                                   domain_text(c->domain));
     if (!row)
         return hone_call_unsupported(c, "the operator is unknown");
     c->op = row->op;
-    if (c->op != HONE_OP_none && !hone_ops[c->op].infer && !hone_op_has(c->op, HONE_TRAIT_CONTROL))
+    if (c->op != HONE_OP_none && hone_ops[c->op].infer == hone_infer_none &&
+        !hone_op_has(c->op, HONE_TRAIT_CONTROL))
         return hone_call_unsupported(c, "there is no code for this operator yet");
     HONE_TRY(row->import(c));
     HONE_TRY(c->status);
@@ -144,8 +152,8 @@ static void report(hone_call *c, const char *reason)
 {
     hone_import *im = c->import;
     const char *line =
-        hone_arena_format(im->arena, "  node \"%.100s\": %.60s, %.40s opset %lld: %.200s", c->name, c->proto->op_type,
-                          domain_text(c->domain), (long long)c->opset, reason);
+        hone_arena_format(im->arena, "  node \"%.100s\": %.60s, %.40s opset %lld: %.200s", c->name,
+                          c->proto->op_type, domain_text(c->domain), (long long)c->opset, reason);
 
     im->n_unsupported++;
     if (im->unsupported.n < HONE_IMPORT_MAX_REPORT)
@@ -161,7 +169,8 @@ static void make_placeholders(hone_call *c)
         c->out[i] = hone_value_create(c->graph, NULL, &unknown);
 }
 
-/* An output is a value of its own: where the importer hands out one that was there before, or one twice, it is copied. */
+/* An output is a value of its own: where the importer hands out one that was there before, or one
+ * twice, it is copied. */
 static hone_value *own_value(hone_call *c, hone_value *value, hone_lookup *seen)
 {
     if (value->id >= c->first_id && (c->n_out == 1 || hone_lookup_add(seen, value->name, value)))
@@ -189,15 +198,17 @@ static hone_status name_outputs(hone_call *c, hone_scope *scope)
     return HONE_OK;
 }
 
-static const char *node_name(hone_import *im, const hone_frame *frame, const hone_onnx_node *proto, int index)
+static const char *node_name(hone_import *im, const hone_frame *frame, const hone_onnx_node *proto,
+                             int index)
 {
     if (*proto->name)
         return hone_frame_name(im, frame, proto->name);
-    return hone_frame_name(im, frame, hone_arena_format(im->arena, "%.100s_%d", proto->op_type, index));
+    return hone_frame_name(im, frame,
+                           hone_arena_format(im->arena, "%.100s_%d", proto->op_type, index));
 }
 
-hone_status hone_import_node(hone_import *im, const hone_frame *frame, hone_scope *scope, hone_graph *graph,
-                             const hone_onnx_node *proto, int index)
+hone_status hone_import_node(hone_import *im, const hone_frame *frame, hone_scope *scope,
+                             hone_graph *graph, const hone_onnx_node *proto, int index)
 {
     hone_call c = {.import = im, .frame = frame, .scope = scope, .graph = graph, .proto = proto};
 
@@ -212,7 +223,9 @@ hone_status hone_import_node(hone_import *im, const hone_frame *frame, hone_scop
         make_placeholders(&c);
         c.status = HONE_OK;
     } else if (st != HONE_OK) {
-        return c.named ? st : hone_while(st, "importing node \"%.200s\" (%.80s)", c.name, proto->op_type);
+        return c.named
+                   ? st
+                   : hone_while(st, "importing node \"%.200s\" (%.80s)", c.name, proto->op_type);
     }
     im->n_done++;
     if (im->n_done % 64 == 0)

@@ -1,4 +1,5 @@
-/* Normalisation, softmax and dropout: their old forms, and what training leaves in a model that is run. */
+/* Normalisation, softmax and dropout: their old forms, and what training leaves in a model that is
+ * run. */
 #include "onnx/import.h"
 
 static void set_int(hone_op_id op, hone_attrs *attrs, const char *name, int64_t value)
@@ -16,8 +17,8 @@ static bool ends_with_ones(const hone_shape *shape, int64_t axis)
     return true;
 }
 
-/* Softmax, LogSoftmax and Hardmax before opset 13 work on a matrix: the dimensions before the axis are its rows, the axis
- * and all after it its columns. */
+/* Softmax, LogSoftmax and Hardmax before opset 13 work on a matrix: the dimensions before the axis
+ * are its rows, the axis and all after it its columns. */
 hone_status hone_import_softmax_1(hone_call *call)
 {
     int64_t axis = hone_call_int(call, "axis", 1);
@@ -30,7 +31,8 @@ hone_status hone_import_softmax_1(hone_call *call)
     if (rank >= 0) {
         axis = axis < 0 ? axis + rank : axis;
         if (axis < 0 || axis > rank)
-            return hone_call_malformed(call, "its axis is outside the %d dimensions of its input", rank);
+            return hone_call_malformed(call, "its axis is outside the %d dimensions of its input",
+                                       rank);
     }
     hone_attrs_init(call->op, &attrs);
     if (rank >= 0 && axis < rank && ends_with_ones(&x->type.shape, axis)) {
@@ -42,15 +44,17 @@ hone_status hone_import_softmax_1(hone_call *call)
     set_int(call->op, &attrs, "axis", -1);
     hone_value *rows = hone_emit(call, HONE_OP_flatten, &flatten, HONE_IN(x));
     rows = hone_emit(call, call->op, &attrs, HONE_IN(rows));
-    call->out[0] = hone_emit(call, HONE_OP_reshape, NULL, HONE_IN(rows, hone_emit(call, HONE_OP_shape, NULL, HONE_IN(x))));
+    call->out[0] = hone_emit(call, HONE_OP_reshape, NULL,
+                             HONE_IN(rows, hone_emit(call, HONE_OP_shape, NULL, HONE_IN(x))));
     return call->status;
 }
 
-/* ---- BatchNormalization ---------------------------------------------------------------------------------------------- */
+/* ---- BatchNormalization ---- */
 
 static hone_status check_batch_inputs(hone_call *call)
 {
-    if (call->n_in != 5 || !call->in[0] || !call->in[1] || !call->in[2] || !call->in[3] || !call->in[4])
+    if (call->n_in != 5 || !call->in[0] || !call->in[1] || !call->in[2] || !call->in[3] ||
+        !call->in[4])
         return hone_call_malformed(call, "it has %d inputs; it must have five", call->n_in);
     if (call->n_out < 1 || call->n_out > 5)
         return hone_call_malformed(call, "it has %d outputs; it may have one to five", call->n_out);
@@ -64,12 +68,14 @@ static void hand_through_statistics(hone_call *call)
         call->out[i] = call->in[i % 2 ? 3 : 4];
 }
 
-/* spatial = 0: statistics of their own for every position; y = (x - mean) / sqrt(var + epsilon) * scale + bias. */
+/* spatial = 0: statistics of their own for every position; y = (x - mean) / sqrt(var + epsilon) *
+ * scale + bias. */
 static hone_value *normalize_each(hone_call *call, float epsilon)
 {
     hone_value *x = call->in[0];
-    hone_value *deviation = hone_emit(call, HONE_OP_add, NULL,
-                                      HONE_IN(call->in[4], hone_emit_scalar(call, call->in[4], (double)epsilon)));
+    hone_value *deviation =
+        hone_emit(call, HONE_OP_add, NULL,
+                  HONE_IN(call->in[4], hone_emit_scalar(call, call->in[4], (double)epsilon)));
 
     deviation = hone_emit(call, HONE_OP_sqrt, NULL, HONE_IN(deviation));
     x = hone_emit(call, HONE_OP_sub, NULL, HONE_IN(x, call->in[3]));
@@ -114,7 +120,7 @@ hone_status hone_import_batch_normalization_14(hone_call *call)
     return batch_inference(call, &attrs);
 }
 
-/* ---- other normalisations -------------------------------------------------------------------------------------------- */
+/* ---- other normalisations ---- */
 
 /* Scale and bias of a group become those of each of its channels. */
 static hone_value *spread_group(hone_call *call, hone_value *x, int64_t groups, int64_t each)
@@ -135,9 +141,11 @@ hone_status hone_import_group_normalization_18(hone_call *call)
     const hone_shape *shape = &call->in[0]->type.shape;
     HONE_TRY(call->status);
     if (hone_rank(call->in[0]) < 2 || !hone_extent_is_number(shape->dim[1]))
-        return hone_call_unsupported(call, "the form before opset 21 needs a known number of channels");
+        return hone_call_unsupported(call,
+                                     "the form before opset 21 needs a known number of channels");
     if (groups < 1 || shape->dim[1] % groups)
-        return hone_call_malformed(call, "num_groups is %lld, which does not divide the %lld channels",
+        return hone_call_malformed(call,
+                                   "num_groups is %lld, which does not divide the %lld channels",
                                    (long long)groups, (long long)shape->dim[1]);
     const int64_t each = shape->dim[1] / groups;
     hone_attrs attrs;
@@ -160,7 +168,8 @@ hone_status hone_import_mean_variance_normalization_9(hone_call *call)
     return hone_emit_whole(call, HONE_OP_mean_variance_normalization, &attrs, call->in, call->n_in);
 }
 
-/* The experimental form: each image by itself, its channels together or apart; the variance may be left alone. */
+/* The experimental form: each image by itself, its channels together or apart; the variance may be
+ * left alone. */
 hone_status hone_import_mean_variance_normalization_1(hone_call *call)
 {
     static const int64_t together[3] = {1, 2, 3};
@@ -174,13 +183,13 @@ hone_status hone_import_mean_variance_normalization_1(hone_call *call)
     attrs.mean_variance_normalization.axes = axes;
     if (hone_call_int(call, "normalize_variance", 1))
         return hone_emit_whole(call, HONE_OP_mean_variance_normalization, &attrs, call->in, 1);
-    hone_value *mean =
-        hone_emit(call, HONE_OP_reduce_mean, NULL, HONE_IN(call->in[0], hone_emit_ints(call, axes.v, axes.n)));
+    hone_value *mean = hone_emit(call, HONE_OP_reduce_mean, NULL,
+                                 HONE_IN(call->in[0], hone_emit_ints(call, axes.v, axes.n)));
     call->out[0] = hone_emit(call, HONE_OP_sub, NULL, HONE_IN(call->in[0], mean));
     return call->status;
 }
 
-/* ---- Dropout --------------------------------------------------------------------------------------------------------- */
+/* ---- Dropout ---- */
 
 /* Nothing is dropped: the output is the input, and the mask, where it is wanted, all ones. */
 static hone_status keep_all(hone_call *call, hone_dtype mask)
@@ -195,13 +204,16 @@ static hone_status keep_all(hone_call *call, hone_dtype mask)
         return call->status;
     const hone_value like = {.type.dtype = mask};
     const hone_value *element = hone_emit_scalar(call, &like, 1.0);
-    const hone_onnx_array array = {element->type.dtype, one, element->constant->data, element->constant->size};
+    const hone_onnx_array array = {element->type.dtype, one, element->constant->data,
+                                   element->constant->size};
     hone_value *shape = hone_emit(call, HONE_OP_shape, NULL, HONE_IN(x));
-    call->out[1] = hone_emit(call, HONE_OP_constant_of_shape, NULL, HONE_IN(shape, hone_emit_array(call, &array)));
+    call->out[1] = hone_emit(call, HONE_OP_constant_of_shape, NULL,
+                             HONE_IN(shape, hone_emit_array(call, &array)));
     return call->status;
 }
 
-/* Before opset 12 Dropout does nothing outside training; before 10 its mask has the type of its input. */
+/* Before opset 12 Dropout does nothing outside training; before 10 its mask has the type of its
+ * input. */
 hone_status hone_import_dropout_1(hone_call *call)
 {
     if (call->n_in != 1)

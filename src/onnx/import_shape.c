@@ -1,4 +1,5 @@
-/* Shape and movement: the forms whose shapes, axes and counts were attributes before they became inputs. */
+/* Shape and movement: the forms whose shapes, axes and counts were attributes before they became
+ * inputs. */
 #include "onnx/import.h"
 
 static hone_value *ints_attribute(hone_call *call, const char *name)
@@ -22,7 +23,8 @@ hone_status hone_import_reshape_1(hone_call *call)
     return hone_emit_whole(call, HONE_OP_reshape, NULL, HONE_IN(call->in[0], shape));
 }
 
-/* Squeeze and Unsqueeze before opset 13, reductions before 13 or 18: `axes` is an attribute; absent or empty means all. */
+/* Squeeze and Unsqueeze before opset 13, reductions before 13 or 18: `axes` is an attribute; absent
+ * or empty means all. */
 hone_status hone_import_axes_1(hone_call *call)
 {
     hone_ints axes;
@@ -30,7 +32,8 @@ hone_status hone_import_axes_1(hone_call *call)
     HONE_TRY(one_input(call));
     if (!hone_call_ints(call, "axes", &axes) || axes.n == 0)
         return hone_emit_whole(call, call->op, NULL, call->in, 1);
-    return hone_emit_whole(call, call->op, NULL, HONE_IN(call->in[0], hone_emit_ints(call, axes.v, axes.n)));
+    return hone_emit_whole(call, call->op, NULL,
+                           HONE_IN(call->in[0], hone_emit_ints(call, axes.v, axes.n)));
 }
 
 /* Before opset 10. */
@@ -43,7 +46,8 @@ hone_status hone_import_slice_1(hone_call *call)
     return hone_emit_whole(call, HONE_OP_slice, NULL, HONE_IN(call->in[0], starts, ends, axes));
 }
 
-/* All forms: the sizes are an input or an attribute; where they are neither, the outputs are equal parts. */
+/* All forms: the sizes are an input or an attribute; where they are neither, the outputs are equal
+ * parts. */
 hone_status hone_import_split(hone_call *call)
 {
     hone_attrs attrs;
@@ -72,13 +76,16 @@ hone_status hone_import_tile_1(hone_call *call)
     const int rank = hone_rank(call->in[0]);
     if (rank < 0 || !hone_value_ints(call->in[1], &tiles, 1, &n_tiles) ||
         !hone_value_ints(call->in[2], &axis, 1, &n_axis) || n_tiles != 1 || n_axis != 1)
-        return hone_call_unsupported(call, "the old form of Tile needs a known rank, and constant tiles and axis");
+        return hone_call_unsupported(
+            call, "the old form of Tile needs a known rank, and constant tiles and axis");
     axis = axis < 0 ? axis + rank : axis;
     if (axis < 0 || axis >= rank)
-        return hone_call_malformed(call, "its axis is outside the %d dimensions of its input", rank);
+        return hone_call_malformed(call, "its axis is outside the %d dimensions of its input",
+                                   rank);
     for (int i = 0; i < rank; i++)
         repeats[i] = i == axis ? tiles : 1;
-    return hone_emit_whole(call, HONE_OP_tile, NULL, HONE_IN(call->in[0], hone_emit_ints(call, repeats, rank)));
+    return hone_emit_whole(call, HONE_OP_tile, NULL,
+                           HONE_IN(call->in[0], hone_emit_ints(call, repeats, rank)));
 }
 
 /* Before opset 10. */
@@ -87,7 +94,8 @@ hone_status hone_import_topk_1(hone_call *call)
     const int64_t k = hone_call_int(call, "k", -1);
 
     HONE_TRY(one_input(call));
-    return hone_emit_whole(call, HONE_OP_topk, NULL, HONE_IN(call->in[0], hone_emit_ints(call, &k, 1)));
+    return hone_emit_whole(call, HONE_OP_topk, NULL,
+                           HONE_IN(call->in[0], hone_emit_ints(call, &k, 1)));
 }
 
 /* Before opset 4 the axis may be left out. */
@@ -118,5 +126,6 @@ hone_status hone_import_dft_17(hone_call *call)
 
     if (call->n_in < 1 || call->n_in > 2 || !call->in[0])
         return hone_call_malformed(call, "it has %d inputs; it must have one or two", call->n_in);
-    return hone_emit_whole(call, HONE_OP_dft, NULL, HONE_IN(call->in[0], hone_call_in(call, 1), axis));
+    return hone_emit_whole(call, HONE_OP_dft, NULL,
+                           HONE_IN(call->in[0], hone_call_in(call, 1), axis));
 }

@@ -1,6 +1,7 @@
-/* Order: nodes after those whose outputs they use. The idea: a depth-first walk that visits nodes in the file's order, so
- * that a file that is in order already stays as it is. What a node uses includes what its subgraphs take from around them.
- * The walk keeps its own stack: a chain of a million nodes in reverse order is no deep recursion. */
+/* Order: nodes after those whose outputs they use. The idea: a depth-first walk that visits nodes
+ * in the file's order, so that a file that is in order already stays as it is. What a node uses
+ * includes what its subgraphs take from around them. The walk keeps its own stack: a chain of a
+ * million nodes in reverse order is no deep recursion. */
 #include "onnx/import.h"
 
 typedef enum colour {
@@ -19,7 +20,7 @@ typedef struct sorter {
     const hone_onnx_node *nodes;
     int n;
     hone_lookup producers; /* name -> the node that has it as an output */
-    dependencies *needs;  /* of each node */
+    dependencies *needs;   /* of each node */
 } sorter;
 
 static void need(sorter *s, int node, const char *name)
@@ -92,7 +93,8 @@ static hone_status find_producers(sorter *s, const char *graph)
                 continue;
             const hone_onnx_node *first = hone_lookup_find(&s->producers, name)->value;
             return hone_error(HONE_ERR_FORMAT,
-                              "importing graph \"%.200s\": value \"%.200s\" is an output of node \"%.200s\" and of "
+                              "importing graph \"%.200s\": value \"%.200s\" is an output of node "
+                              "\"%.200s\" and of "
                               "node \"%.200s\"; it may be of one only",
                               graph, name, name_of(first), name_of(&s->nodes[i]));
         }
@@ -101,16 +103,20 @@ static hone_status find_producers(sorter *s, const char *graph)
 
 static hone_status cycle(const sorter *s, const int *stack, int depth, int again, const char *graph)
 {
-    enum { SHOWN = 8 };
+    enum {
+        SHOWN = 8
+    };
     int start = depth - 1;
 
     while (start > 0 && stack[start] != again)
         start--;
-    hone_error(HONE_ERR_FORMAT, "importing graph \"%.200s\": its nodes form a cycle of %d; a graph must have none", graph,
-               depth - start);
+    hone_error(HONE_ERR_FORMAT,
+               "importing graph \"%.200s\": its nodes form a cycle of %d; a graph must have none",
+               graph, depth - start);
     for (int i = start; i < depth && i < start + SHOWN; i++)
-        hone_message_append("  node \"%.200s\" (%.80s) uses an output of node \"%.200s\"", name_of(&s->nodes[stack[i]]),
-                            s->nodes[stack[i]].op_type, name_of(&s->nodes[i + 1 < depth ? stack[i + 1] : again]));
+        hone_message_append("  node \"%.200s\" (%.80s) uses an output of node \"%.200s\"",
+                            name_of(&s->nodes[stack[i]]), s->nodes[stack[i]].op_type,
+                            name_of(&s->nodes[i + 1 < depth ? stack[i + 1] : again]));
     return HONE_ERR_FORMAT;
 }
 
@@ -118,7 +124,8 @@ static hone_status walk(const sorter *s, const char *graph, int *order)
 {
     uint8_t *colours = hone_arena_array(s->arena, (size_t)s->n, sizeof *colours);
     int *stack = hone_arena_array(s->arena, (size_t)s->n + 1, sizeof *stack);
-    int *next = hone_arena_array(s->arena, (size_t)s->n + 1, sizeof *next); /* dependency to look at */
+    int *next =
+        hone_arena_array(s->arena, (size_t)s->n + 1, sizeof *next); /* dependency to look at */
     int n_order = 0;
 
     for (int root = 0; root < s->n; root++) {
@@ -147,7 +154,8 @@ static hone_status walk(const sorter *s, const char *graph, int *order)
     return HONE_OK;
 }
 
-hone_status hone_import_sort(hone_import *im, const hone_onnx_node *nodes, int n, const char *graph, int **order)
+hone_status hone_import_sort(hone_import *im, const hone_onnx_node *nodes, int n, const char *graph,
+                             int **order)
 {
     sorter s = {.arena = im->arena, .nodes = nodes, .n = n, .producers = hone_lookup_in(im->arena)};
 

@@ -1,12 +1,13 @@
-/* Constants: TensorProto and SparseTensorProto to dense arrays. Raw data, packed floats and external files are used where
- * they lie; other fields are converted into the arena, but not before it is known that the file holds as many numbers as
- * the dims claim: what is allocated is bounded by what was sent. */
+/* Constants: TensorProto and SparseTensorProto to dense arrays. Raw data, packed floats and
+ * external files are used where they lie; other fields are converted into the arena, but not before
+ * it is known that the file holds as many numbers as the dims claim: what is allocated is bounded
+ * by what was sent. */
 #include "onnx/import.h"
 
 #include "base/tensor.h"
 
-/* In which field the elements of a type stand when they are not raw. `unit` bytes are kept of each number: a whole
- * element, half a complex one, or a byte of packed elements. */
+/* In which field the elements of a type stand when they are not raw. `unit` bytes are kept of each
+ * number: a whole element, half a complex one, or a byte of packed elements. */
 typedef struct typed_row {
     hone_dtype dtype;
     uint32_t field;
@@ -40,13 +41,15 @@ static const typed_row *typed_find(hone_dtype dtype)
 
 static hone_status too_few(const hone_onnx_tensor *tensor, size_t has, size_t needs)
 {
-    return hone_error(HONE_ERR_FORMAT,
-                      "importing tensor \"%s\": it has %zu bytes of data; its type and dims need %zu", tensor->name,
-                      has, needs);
+    return hone_error(
+        HONE_ERR_FORMAT,
+        "importing tensor \"%s\": it has %zu bytes of data; its type and dims need %zu",
+        tensor->name, has, needs);
 }
 
 /* Counts the numbers of the field; *whole is the field's bytes where they are one packed run. */
-static hone_status count_numbers(const hone_onnx_tensor *tensor, const typed_row *row, size_t *out, hone_bytes *whole)
+static hone_status count_numbers(const hone_onnx_tensor *tensor, const typed_row *row, size_t *out,
+                                 hone_bytes *whole)
 {
     hone_pb pb = hone_pb_of(tensor->bytes);
     hone_pb_field field;
@@ -57,7 +60,8 @@ static hone_status count_numbers(const hone_onnx_tensor *tensor, const typed_row
         if (field.number != row->field)
             continue;
         if (!hone_pb_scalar_count(&field, row->wire, &part))
-            return hone_error(HONE_ERR_FORMAT, "importing tensor \"%s\": its numbers are damaged", tensor->name);
+            return hone_error(HONE_ERR_FORMAT, "importing tensor \"%s\": its numbers are damaged",
+                              tensor->name);
         n += part; /* no more than bytes in memory */
         *whole = runs++ == 0 && field.wire == HONE_PB_BYTES ? field.bytes : (hone_bytes){NULL, 0};
     }
@@ -65,7 +69,8 @@ static hone_status count_numbers(const hone_onnx_tensor *tensor, const typed_row
     return HONE_OK;
 }
 
-static hone_status convert_numbers(const hone_onnx_tensor *tensor, const typed_row *row, uint8_t *out, size_t n)
+static hone_status convert_numbers(const hone_onnx_tensor *tensor, const typed_row *row,
+                                   uint8_t *out, size_t n)
 {
     hone_pb pb = hone_pb_of(tensor->bytes);
     hone_pb_field field;
@@ -84,7 +89,8 @@ static hone_status convert_numbers(const hone_onnx_tensor *tensor, const typed_r
         }
     }
     if (out != end)
-        return hone_error(HONE_ERR_FORMAT, "importing tensor \"%s\": its numbers are damaged", tensor->name);
+        return hone_error(HONE_ERR_FORMAT, "importing tensor \"%s\": its numbers are damaged",
+                          tensor->name);
     return HONE_OK;
 }
 
@@ -99,7 +105,8 @@ static void join_runs(const hone_onnx_tensor *tensor, const typed_row *row, uint
             continue;
         const size_t size = field.wire == HONE_PB_BYTES ? field.bytes.size : row->unit;
         if (size)
-            memcpy(out, field.wire == HONE_PB_BYTES ? (const void *)field.bytes.data : &field.value, size);
+            memcpy(out, field.wire == HONE_PB_BYTES ? (const void *)field.bytes.data : &field.value,
+                   size);
         out += size;
     }
 }
@@ -125,10 +132,12 @@ static hone_status typed(hone_import *im, const hone_onnx_tensor *tensor, hone_o
     return HONE_OK;
 }
 
-static hone_status strings(hone_import *im, const hone_onnx_tensor *tensor, int64_t n, hone_onnx_array *out)
+static hone_status strings(hone_import *im, const hone_onnx_tensor *tensor, int64_t n,
+                           hone_onnx_array *out)
 {
     if (n != tensor->string_data.n)
-        return hone_error(HONE_ERR_FORMAT, "importing tensor \"%s\": it has %d texts; its dims need %lld",
+        return hone_error(HONE_ERR_FORMAT,
+                          "importing tensor \"%s\": it has %d texts; its dims need %lld",
                           tensor->name, tensor->string_data.n, (long long)n);
     hone_string *v = hone_arena_array(im->arena, (size_t)n, sizeof *v);
     for (int64_t i = 0; i < n; i++) {
@@ -141,16 +150,20 @@ static hone_status strings(hone_import *im, const hone_onnx_tensor *tensor, int6
 
 static hone_status header(const hone_onnx_tensor *tensor, hone_onnx_array *out, int64_t *n)
 {
-    if (tensor->data_type <= 0 || tensor->data_type > 255 || !hone_dtype_is_valid((int)tensor->data_type))
-        return hone_error(HONE_ERR_FORMAT, "importing tensor \"%s\": element type %lld is none of ONNX's",
+    if (tensor->data_type <= 0 || tensor->data_type > 255 ||
+        !hone_dtype_is_valid((int)tensor->data_type))
+        return hone_error(HONE_ERR_FORMAT,
+                          "importing tensor \"%s\": element type %lld is none of ONNX's",
                           tensor->name, (long long)tensor->data_type);
     *out = (hone_onnx_array){.dtype = (hone_dtype)tensor->data_type};
     HONE_TRY(hone_import_dims(tensor->dims, tensor->name, &out->dims));
     if (!hone_dims_count(&out->dims, n) || !hone_dims_size(out->dtype, &out->dims, &out->size))
-        return hone_error(HONE_ERR_FORMAT, "importing tensor \"%s\": its dims multiply to more than 2^63 bytes",
+        return hone_error(HONE_ERR_FORMAT,
+                          "importing tensor \"%s\": its dims multiply to more than 2^63 bytes",
                           tensor->name);
     if (tensor->segment)
-        return hone_error(HONE_ERR_UNSUPPORTED, "importing tensor \"%s\": it is stored in segments", tensor->name);
+        return hone_error(HONE_ERR_UNSUPPORTED, "importing tensor \"%s\": it is stored in segments",
+                          tensor->name);
     return HONE_OK;
 }
 
@@ -184,7 +197,8 @@ static int64_t index_at(const hone_onnx_array *indices, int64_t i)
     return x;
 }
 
-/* The position in the dense array that the k-th value of a sparse tensor has; -1 where it is outside. */
+/* The position in the dense array that the k-th value of a sparse tensor has; -1 where it is
+ * outside. */
 static int64_t sparse_position(const hone_onnx_array *indices, const hone_dims *dims, int64_t k)
 {
     int64_t position = 0;
@@ -201,44 +215,55 @@ static int64_t sparse_position(const hone_onnx_array *indices, const hone_dims *
     return position;
 }
 
-static bool sparse_fits(const hone_onnx_array *values, const hone_onnx_array *indices, const hone_dims *dims)
+static bool sparse_fits(const hone_onnx_array *values, const hone_onnx_array *indices,
+                        const hone_dims *dims)
 {
     const int64_t n = values->dims.rank == 1 ? values->dims.dim[0] : -1;
 
     if (indices->dtype != HONE_I64 || indices->dims.rank < 1 || indices->dims.dim[0] != n)
         return false;
-    return indices->dims.rank == 1 || (indices->dims.rank == 2 && indices->dims.dim[1] == dims->rank);
+    return indices->dims.rank == 1 ||
+           (indices->dims.rank == 2 && indices->dims.dim[1] == dims->rank);
 }
 
-hone_status hone_import_sparse(hone_import *im, const hone_onnx_sparse_tensor *sparse, hone_onnx_array *out)
+hone_status hone_import_sparse(hone_import *im, const hone_onnx_sparse_tensor *sparse,
+                               hone_onnx_array *out)
 {
     hone_onnx_array values, indices, dense;
     int64_t total;
 
     if (!sparse->values || !sparse->indices)
-        return hone_error(HONE_ERR_FORMAT, "importing a sparse tensor: it has no values or no indices");
+        return hone_error(HONE_ERR_FORMAT,
+                          "importing a sparse tensor: it has no values or no indices");
     const char *name = sparse->values->name;
     HONE_TRY(hone_import_array(im, sparse->values, &values));
     HONE_TRY(hone_import_array(im, sparse->indices, &indices));
     HONE_TRY(hone_import_dims(sparse->dims, name, &dense.dims));
     dense.dtype = values.dtype;
     if (hone_dtype_bits(dense.dtype) < 8 || dense.dtype == HONE_STRING)
-        return hone_error(HONE_ERR_UNSUPPORTED, "importing sparse tensor \"%s\": elements of type %s", name,
+        return hone_error(HONE_ERR_UNSUPPORTED,
+                          "importing sparse tensor \"%s\": elements of type %s", name,
                           hone_dtype_text(dense.dtype));
-    if (!hone_dims_count(&dense.dims, &total) || !hone_dims_size(dense.dtype, &dense.dims, &dense.size) ||
+    if (!hone_dims_count(&dense.dims, &total) ||
+        !hone_dims_size(dense.dtype, &dense.dims, &dense.size) ||
         dense.size > HONE_IMPORT_MAX_SPREAD)
-        return hone_error(HONE_ERR_LIMIT, "importing sparse tensor \"%s\": it spreads to more than %zu bytes", name,
+        return hone_error(HONE_ERR_LIMIT,
+                          "importing sparse tensor \"%s\": it spreads to more than %zu bytes", name,
                           HONE_IMPORT_MAX_SPREAD);
     if (!sparse_fits(&values, &indices, &dense.dims))
-        return hone_error(HONE_ERR_FORMAT, "importing sparse tensor \"%s\": values, indices and dims do not fit", name);
+        return hone_error(HONE_ERR_FORMAT,
+                          "importing sparse tensor \"%s\": values, indices and dims do not fit",
+                          name);
     const size_t element = (size_t)hone_dtype_bits(dense.dtype) / 8;
     char *data = hone_arena_alloc(im->arena, dense.size);
     for (int64_t k = 0; k < values.dims.dim[0]; k++) {
         const int64_t position = sparse_position(&indices, &dense.dims, k);
         if (position < 0 || position >= total)
-            return hone_error(HONE_ERR_FORMAT, "importing sparse tensor \"%s\": index %lld is outside its dims", name,
-                              (long long)k);
-        memcpy(data + (size_t)position * element, (const char *)values.data + (size_t)k * element, element);
+            return hone_error(HONE_ERR_FORMAT,
+                              "importing sparse tensor \"%s\": index %lld is outside its dims",
+                              name, (long long)k);
+        memcpy(data + (size_t)position * element, (const char *)values.data + (size_t)k * element,
+               element);
     }
     dense.data = data;
     *out = dense;

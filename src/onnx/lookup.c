@@ -1,4 +1,5 @@
-/* Open addressing with linear probing, at most half full. There is no removal: a model's names only grow. */
+/* Open addressing with linear probing, at most half full. There is no removal: a model's names only
+ * grow. */
 #include "onnx/lookup.h"
 
 #include "base/bytes.h"

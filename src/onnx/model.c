@@ -1,12 +1,16 @@
-/* Decoding of ONNX messages. The idea: one decoder driven by the rows of proto.def, in two walks over a message: the first
- * counts what repeats, the second fills arrays of exactly that size. It checks structure and bounds; what the fields mean
- * is the importer's business. Of a singular field that occurs twice the last counts; messages are not merged. */
+/* Decoding of ONNX messages. The idea: one decoder driven by the rows of proto.def, in two walks
+ * over a message: the first counts what repeats, the second fills arrays of exactly that size. It
+ * checks structure and bounds; what the fields mean is the importer's business. Of a singular field
+ * that occurs twice the last counts; messages are not merged. */
 #include "onnx/model.h"
 
 #include <limits.h>
 
-/* A subgraph is three messages deep: graph, node, attribute. Types of types and the model itself need a few more. */
-enum { MAX_MESSAGE_DEPTH = 3 * HONE_ONNX_MAX_DEPTH + 8 };
+/* A subgraph is three messages deep: graph, node, attribute. Types of types and the model itself
+ * need a few more. */
+enum {
+    MAX_MESSAGE_DEPTH = 3 * HONE_ONNX_MAX_DEPTH + 8
+};
 
 typedef enum field_kind {
     KIND_INT,
@@ -43,8 +47,9 @@ typedef struct field_row {
 
 static const field_row field_rows[] = {
 #define BEGIN(message)
-#define FIELD(message, number, kind, name, sub)                                                                        \
-    {MESSAGE_##message, number, KIND_##kind, offsetof(struct hone_onnx_##message, name), MESSAGE_##sub},
+#define FIELD(message, number, kind, name, sub)                                                    \
+    {MESSAGE_##message, number, KIND_##kind, offsetof(struct hone_onnx_##message, name),           \
+     MESSAGE_##sub},
 #define END(message)
 #include "onnx/proto.def"
 #undef BEGIN
@@ -152,14 +157,16 @@ static hone_status count(decoder *d, const field_row *row, const hone_pb_field *
         return wrong(row, "has a number where texts or messages belong");
     }
     if (row->kind == KIND_MESSAGES && ++d->n_messages > HONE_ONNX_MAX_MESSAGES)
-        return hone_error(HONE_ERR_LIMIT, "reading ONNX: more than %d messages", HONE_ONNX_MAX_MESSAGES);
+        return hone_error(HONE_ERR_LIMIT, "reading ONNX: more than %d messages",
+                          HONE_ONNX_MAX_MESSAGES);
     if (n > (size_t)(INT_MAX - out->n))
         return wrong(row, "repeats more than 2^31 times");
     out->n += (int)n;
     return HONE_OK;
 }
 
-static hone_status walk_counts(decoder *d, message_id id, const field_row *rows, hone_pb pb, void *out)
+static hone_status walk_counts(decoder *d, message_id id, const field_row *rows, hone_pb pb,
+                               void *out)
 {
     hone_pb_field field;
 
@@ -195,7 +202,8 @@ static hone_status numbers(decoder *d, const field_row *row, const hone_pb_field
 
     hone_pb_scalar_count(field, wire_of(row->kind), &n); /* the first walk has checked it */
     if (field->wire == HONE_PB_BYTES)
-        wide = row->kind == KIND_INTS ? (uint64_t *)a->v + a->n : hone_arena_array(d->arena, n, sizeof *wide);
+        wide = row->kind == KIND_INTS ? (uint64_t *)a->v + a->n
+                                      : hone_arena_array(d->arena, n, sizeof *wide);
     if (!hone_pb_scalar_read(field, wire_of(row->kind), wide))
         return wrong(row, "holds a damaged number");
     for (size_t i = 0; i < n; i++, a->n++) {
@@ -207,18 +215,21 @@ static hone_status numbers(decoder *d, const field_row *row, const hone_pb_field
     return HONE_OK;
 }
 
-static hone_status store_item(decoder *d, const field_row *row, const hone_pb_field *field, array *a)
+static hone_status store_item(decoder *d, const field_row *row, const hone_pb_field *field,
+                              array *a)
 {
     switch (row->kind) {
     case KIND_TEXTS: return text(d, row, field->bytes, &((const char **)a->v)[a->n++]);
     case KIND_VIEWS: ((hone_bytes *)a->v)[a->n++] = field->bytes; return HONE_OK;
     case KIND_MESSAGES:
-        return decode(d, row->sub, field->bytes, (char *)a->v + (size_t)a->n++ * message_rows[row->sub].size);
+        return decode(d, row->sub, field->bytes,
+                      (char *)a->v + (size_t)a->n++ * message_rows[row->sub].size);
     default: return numbers(d, row, field, a);
     }
 }
 
-static hone_status store_single(decoder *d, const field_row *row, const hone_pb_field *field, void *at)
+static hone_status store_single(decoder *d, const field_row *row, const hone_pb_field *field,
+                                void *at)
 {
     if (field->wire != wire_of(row->kind))
         return wrong(row, "has a wire type that does not fit it");
@@ -230,14 +241,16 @@ static hone_status store_single(decoder *d, const field_row *row, const hone_pb_
     default: break;
     }
     if (++d->n_messages > HONE_ONNX_MAX_MESSAGES)
-        return hone_error(HONE_ERR_LIMIT, "reading ONNX: more than %d messages", HONE_ONNX_MAX_MESSAGES);
+        return hone_error(HONE_ERR_LIMIT, "reading ONNX: more than %d messages",
+                          HONE_ONNX_MAX_MESSAGES);
     void *sub = hone_arena_alloc(d->arena, message_rows[row->sub].size);
     HONE_TRY(decode(d, row->sub, field->bytes, sub));
     *(void **)at = sub;
     return HONE_OK;
 }
 
-static hone_status walk_values(decoder *d, message_id id, const field_row *rows, hone_pb pb, void *out)
+static hone_status walk_values(decoder *d, message_id id, const field_row *rows, hone_pb pb,
+                               void *out)
 {
     hone_pb_field field;
 
@@ -264,7 +277,8 @@ static hone_status decode(decoder *d, message_id id, hone_bytes bytes, void *out
     hone_status st;
 
     if (d->depth >= MAX_MESSAGE_DEPTH)
-        return hone_error(HONE_ERR_LIMIT, "reading ONNX: messages are nested more than %d deep", MAX_MESSAGE_DEPTH);
+        return hone_error(HONE_ERR_LIMIT, "reading ONNX: messages are nested more than %d deep",
+                          MAX_MESSAGE_DEPTH);
     d->depth++;
     pb.origin = d->origin;
     ((header *)out)->bytes = bytes;
@@ -285,15 +299,17 @@ hone_status hone_onnx_model_decode(hone_arena *arena, hone_bytes bytes, const ho
         return hone_error(HONE_ERR_FORMAT, "reading ONNX: the file is empty");
     HONE_TRY(hone_while(decode(&d, MESSAGE_model, bytes, model), "reading ONNX"));
     if (!model->graph)
-        return hone_error(HONE_ERR_FORMAT, "reading ONNX: there is no graph in %zu bytes; this is no ONNX model",
+        return hone_error(HONE_ERR_FORMAT,
+                          "reading ONNX: there is no graph in %zu bytes; this is no ONNX model",
                           bytes.size);
     *out = model;
     return HONE_OK;
 }
 
 static const char *const attribute_type_texts[] = {
-    "UNDEFINED", "FLOAT",   "INT",     "STRING", "TENSOR",        "GRAPH",          "FLOATS",     "INTS",
-    "STRINGS",   "TENSORS", "GRAPHS",  "SPARSE_TENSOR", "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS",
+    "UNDEFINED",      "FLOAT",      "INT",         "STRING",  "TENSOR", "GRAPH",
+    "FLOATS",         "INTS",       "STRINGS",     "TENSORS", "GRAPHS", "SPARSE_TENSOR",
+    "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS",
 };
 
 const char *hone_onnx_attribute_type_text(int64_t type)
@@ -307,9 +323,10 @@ hone_onnx_attribute_type hone_onnx_attribute_type_of(const hone_onnx_attribute *
         int number;
         hone_onnx_attribute_type type;
     } fields[] = {
-        {2, HONE_ONNX_FLOAT},   {3, HONE_ONNX_INT},      {4, HONE_ONNX_STRING},  {5, HONE_ONNX_TENSOR},
-        {6, HONE_ONNX_GRAPH},   {7, HONE_ONNX_FLOATS},   {8, HONE_ONNX_INTS},    {9, HONE_ONNX_STRINGS},
-        {10, HONE_ONNX_TENSORS}, {11, HONE_ONNX_GRAPHS}, {14, HONE_ONNX_TYPE_PROTO}, {22, HONE_ONNX_SPARSE_TENSOR},
+        {2, HONE_ONNX_FLOAT},   {3, HONE_ONNX_INT},         {4, HONE_ONNX_STRING},
+        {5, HONE_ONNX_TENSOR},  {6, HONE_ONNX_GRAPH},       {7, HONE_ONNX_FLOATS},
+        {8, HONE_ONNX_INTS},    {9, HONE_ONNX_STRINGS},     {10, HONE_ONNX_TENSORS},
+        {11, HONE_ONNX_GRAPHS}, {14, HONE_ONNX_TYPE_PROTO}, {22, HONE_ONNX_SPARSE_TENSOR},
     };
 
     if (attribute->type != HONE_ONNX_UNDEFINED)

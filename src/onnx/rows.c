@@ -2,7 +2,8 @@
 #include "onnx/import.h"
 
 static const hone_onnx_row rows[] = {
-#define ROW(domain, type, since, importer, op) {domain, type, since, hone_import_##importer, HONE_OP_##op},
+#define ROW(domain, type, since, importer, op)                                                     \
+    {domain, type, since, hone_import_##importer, HONE_OP_##op},
 #include "onnx/onnx.def"
 #undef ROW
 };
@@ -53,12 +54,14 @@ static int lower_bound(const char *domain, const char *type)
     return low;
 }
 
-const hone_onnx_row *hone_onnx_row_find(const char *domain, const char *type, int64_t version, int *first)
+const hone_onnx_row *hone_onnx_row_find(const char *domain, const char *type, int64_t version,
+                                        int *first)
 {
     const hone_onnx_row *best = NULL;
 
     *first = 0;
-    for (int i = lower_bound(domain, type); i < HONE_COUNT(rows) && compare(&rows[i], domain, type) == 0; i++) {
+    for (int i = lower_bound(domain, type);
+         i < HONE_COUNT(rows) && compare(&rows[i], domain, type) == 0; i++) {
         if (!*first)
             *first = rows[i].since;
         if (rows[i].since <= version)
