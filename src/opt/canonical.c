@@ -1,5 +1,6 @@
-/* The set "canonical", first part: one spelling for each thing, so that later rules and kernels meet one. The rules of the
- * second part, which fold scales and shifts into weights, are in scale.c. */
+/* The set "canonical", first part: one spelling for each thing, so that later rules and kernels
+ * meet one. The rules of the second part, which fold scales and shifts into weights, are in
+ * scale.c. */
 #include "opt/edit.h"
 #include "opt/rules.h"
 
@@ -41,11 +42,12 @@ static hone_value *column_bias(hone_node *before, hone_value *c, float beta)
 
 /* gemm_to_matmul: Gemm is a matmul with flags.
  *
- *     gemm(a, b, c, alpha, beta, trans_a, trans_b)   ->   matmul(a, b, beta*c, alpha, trans_a, trans_b)
- *                                                    or   add(matmul(a, b), mul(c, beta))
+ *     gemm(a, b, c, alpha, beta, trans_a, trans_b)   ->   matmul(a, b, beta*c, alpha, trans_a,
+ * trans_b) or   add(matmul(a, b), mul(c, beta))
  *
- * The first where c is one number for each column and beta*c needs no step, else the second. Legal for floats. One
- * contraction for all rules and kernels to know; the add goes into the epilogue again. */
+ * The first where c is one number for each column and beta*c needs no step, else the second. Legal
+ * for floats. One contraction for all rules and kernels to know; the add goes into the epilogue
+ * again. */
 static bool gemm_to_matmul(hone_graph *g, hone_node *gemm)
 {
     const hone_attrs_gemm a = gemm->attrs.gemm;
@@ -83,8 +85,8 @@ const hone_rule hone_rule_gemm_to_matmul = {"gemm_to_matmul", HONE_OP_gemm, gemm
  *
  *     add(matmul(a, b), c)   ->   matmul(a, b, c)
  *
- * Legal when the product has no bias, no epilogue and no other use, c is a constant [N] (or a view of one), and the sum
- * has the product's shape. Saves a read and a write of the product. */
+ * Legal when the product has no bias, no epilogue and no other use, c is a constant [N] (or a view
+ * of one), and the sum has the product's shape. Saves a read and a write of the product. */
 static bool bias_of_matmul(hone_graph *g, hone_node *add)
 {
     int k;
@@ -94,8 +96,9 @@ static bool bias_of_matmul(hone_graph *g, hone_node *add)
     if (c == NULL || !hone_is_f32(c))
         return false;
     hone_node *m = hone_single_def_of(add->in[1 - k], HONE_OP_matmul);
-    if (m == NULL || hone_input(m, 2) != NULL || m->attrs.matmul.program != NULL || m->graph != add->graph ||
-        !hone_shapes_same(add->out[0], m->out[0]) || !is_column_bias(c, m->out[0]))
+    if (m == NULL || hone_input(m, 2) != NULL || m->attrs.matmul.program != NULL ||
+        m->graph != add->graph || !hone_shapes_same(add->out[0], m->out[0]) ||
+        !is_column_bias(c, m->out[0]))
         return false;
     hone_value *bias = column_bias(add, c, 1.0f);
     if (bias == NULL)
@@ -127,8 +130,9 @@ static bool swaps_last_two(const hone_node *t)
  *
  *     matmul(transpose(a), b)   ->   matmul(a, b, trans_a)        and so for b
  *
- * Legal when the transpose swaps the last two axes and no others. The kernel packs its operands anyway and can read them
- * either way: the transpose, if it has no other use, costs nothing more. */
+ * Legal when the transpose swaps the last two axes and no others. The kernel packs its operands
+ * anyway and can read them either way: the transpose, if it has no other use, costs nothing more.
+ */
 static bool transpose_into_matmul(hone_graph *g, hone_node *m)
 {
     bool changed = false;
@@ -145,14 +149,16 @@ static bool transpose_into_matmul(hone_graph *g, hone_node *m)
     }
     return changed;
 }
-const hone_rule hone_rule_transpose_into_matmul = {"transpose_into_matmul", HONE_OP_matmul, transpose_into_matmul};
+const hone_rule hone_rule_transpose_into_matmul = {"transpose_into_matmul", HONE_OP_matmul,
+                                                   transpose_into_matmul};
 
 /* The scalar constant by which a mul or div node multiplies; *x its other input. */
 static bool scale_of(const hone_node *n, hone_value **x, double *scale)
 {
     int k;
     const hone_value *c = hone_constant_input(n, &k);
-    if (c == NULL || (n->op == HONE_OP_div && k != 1) || !hone_is_f32(c) || !hone_value_scalar(c, scale))
+    if (c == NULL || (n->op == HONE_OP_div && k != 1) || !hone_is_f32(c) ||
+        !hone_value_scalar(c, scale))
         return false;
     *x = n->in[1 - k];
     if (n->op == HONE_OP_div)
@@ -164,8 +170,8 @@ static bool scale_of(const hone_node *n, hone_value **x, double *scale)
  *
  *     mul(matmul(a, b), s)   ->   matmul(a, b, alpha*s)          and div(matmul(a, b), s)
  *
- * Legal for a scalar constant s where the product has no bias, no epilogue and no other use. The scale of attention scores
- * is written so; saves a read and a write of them. */
+ * Legal for a scalar constant s where the product has no bias, no epilogue and no other use. The
+ * scale of attention scores is written so; saves a read and a write of them. */
 static bool alpha_of_matmul(hone_graph *g, hone_node *mul)
 {
     double s;
@@ -181,13 +187,15 @@ static bool alpha_of_matmul(hone_graph *g, hone_node *mul)
     return hone_put_value(mul->out[0], m->out[0]);
 }
 const hone_rule hone_rule_alpha_of_matmul = {"alpha_of_matmul", HONE_OP_mul, alpha_of_matmul};
-const hone_rule hone_rule_alpha_of_matmul_div = {"alpha_of_matmul_div", HONE_OP_div, alpha_of_matmul};
+const hone_rule hone_rule_alpha_of_matmul_div = {"alpha_of_matmul_div", HONE_OP_div,
+                                                 alpha_of_matmul};
 
 /* alpha_from_operand: a scale before the product becomes its alpha.
  *
  *     matmul(mul(a, s), b)   ->   matmul(a, b, alpha*s)          and so for b, and for div
  *
- * Legal for a scalar constant s. Attention scales its queries so. The scaled value may have other uses: they keep it. */
+ * Legal for a scalar constant s. Attention scales its queries so. The scaled value may have other
+ * uses: they keep it. */
 static bool alpha_from_operand(hone_graph *g, hone_node *m)
 {
     bool changed = false;
@@ -197,8 +205,8 @@ static bool alpha_from_operand(hone_graph *g, hone_node *m)
         double s;
         hone_value *x;
         hone_node *def = m->in[i]->def;
-        if (def == NULL || (def->op != HONE_OP_mul && def->op != HONE_OP_div) || !hone_value_has_one_use(m->in[i]) ||
-            !scale_of(def, &x, &s))
+        if (def == NULL || (def->op != HONE_OP_mul && def->op != HONE_OP_div) ||
+            !hone_value_has_one_use(m->in[i]) || !scale_of(def, &x, &s))
             continue;
         m->attrs.matmul.alpha *= (float)s;
         hone_node_set_input(m, i, x);
@@ -206,7 +214,8 @@ static bool alpha_from_operand(hone_graph *g, hone_node *m)
     }
     return changed;
 }
-const hone_rule hone_rule_alpha_from_operand = {"alpha_from_operand", HONE_OP_matmul, alpha_from_operand};
+const hone_rule hone_rule_alpha_from_operand = {"alpha_from_operand", HONE_OP_matmul,
+                                                alpha_from_operand};
 
 /* ---- windows ---- */
 
@@ -220,10 +229,10 @@ typedef struct window_attrs {
 static bool window_attrs_of(hone_node *n, window_attrs *w)
 {
     switch (n->op) {
-#define WINDOW(op_)                                                                                                    \
-    case HONE_OP_##op_:                                                                                                \
-        *w = (window_attrs){&n->attrs.op_.strides, &n->attrs.op_.dilations, &n->attrs.op_.pads,                        \
-                            &n->attrs.op_.auto_pad, n->attrs.op_.layout};                                              \
+#define WINDOW(op_)                                                                                \
+    case HONE_OP_##op_:                                                                            \
+        *w = (window_attrs){&n->attrs.op_.strides, &n->attrs.op_.dilations, &n->attrs.op_.pads,    \
+                            &n->attrs.op_.auto_pad, n->attrs.op_.layout};                          \
         return true;
         WINDOW(conv)
         WINDOW(conv_integer)
@@ -240,7 +249,8 @@ static bool window_attrs_of(hone_node *n, window_attrs *w)
  *
  *     conv(x, w, auto_pad=SAME_UPPER)   ->   conv(x, w, pads=[...])          and so for pools
  *
- * Legal when the spatial extents are numbers. Nothing is saved at run time, but padding can then be folded. */
+ * Legal when the spatial extents are numbers. Nothing is saved at run time, but padding can then be
+ * folded. */
 static bool explicit_pads(hone_graph *g, hone_node *n)
 {
     window_attrs a;
@@ -264,11 +274,13 @@ static bool explicit_pads(hone_graph *g, hone_node *n)
     return true;
 }
 const hone_rule hone_rule_explicit_pads_conv = {"explicit_pads_conv", HONE_OP_conv, explicit_pads};
-const hone_rule hone_rule_explicit_pads_max_pool = {"explicit_pads_max_pool", HONE_OP_max_pool, explicit_pads};
-const hone_rule hone_rule_explicit_pads_average_pool = {"explicit_pads_average_pool", HONE_OP_average_pool,
-                                                        explicit_pads};
+const hone_rule hone_rule_explicit_pads_max_pool = {"explicit_pads_max_pool", HONE_OP_max_pool,
+                                                    explicit_pads};
+const hone_rule hone_rule_explicit_pads_average_pool = {"explicit_pads_average_pool",
+                                                        HONE_OP_average_pool, explicit_pads};
 
-/* The pads of a Pad node for every axis, begins then ends; false where they are not known numbers. */
+/* The pads of a Pad node for every axis, begins then ends; false where they are not known numbers.
+ */
 static bool pads_of(const hone_node *pad, int rank, int64_t *out)
 {
     int64_t v[2 * HONE_MAX_RANK], axes[HONE_MAX_RANK];
@@ -304,7 +316,8 @@ static bool pads_like(const hone_node *n, const hone_node *pad)
         return hone_is_constant(fill) && hone_is_f32(fill) && hone_is_scalar_of(fill, -INFINITY);
     if (fill != NULL && !hone_is_scalar_of(fill, 0))
         return false;
-    /* Every cell of the padded picture counts; with pads of the pool's own that do not count, the two differ. */
+    /* Every cell of the padded picture counts; with pads of the pool's own that do not count, the
+     * two differ. */
     if (n->op == HONE_OP_average_pool)
         return n->attrs.average_pool.ceil_mode == 0;
     return true;
@@ -322,9 +335,9 @@ static bool has_pads(const hone_ints *pads)
  *
  *     conv(pad(x, p), w, pads=q)   ->   conv(x, w, pads=p+q)
  *
- * Legal when the Pad writes what the window pads with (zeros; for max_pool -inf), touches only spatial axes, and takes
- * nothing away. average_pool: all its cells then count, so it may have no uncounted pads of its own. Saves one write and
- * one read of the whole activation. */
+ * Legal when the Pad writes what the window pads with (zeros; for max_pool -inf), touches only
+ * spatial axes, and takes nothing away. average_pool: all its cells then count, so it may have no
+ * uncounted pads of its own. Saves one write and one read of the whole activation. */
 static bool fold_pad(hone_graph *g, hone_node *n)
 {
     window_attrs a;
@@ -333,10 +346,12 @@ static bool fold_pad(hone_graph *g, hone_node *n)
     hone_node *pad = hone_def_of(n->in[0], HONE_OP_pad);
 
     if (pad == NULL || rank < 3 || !window_attrs_of(n, &a) || a.layout != HONE_LAYOUT_FIRST ||
-        (*a.auto_pad != HONE_AUTO_PAD_NOTSET && *a.auto_pad != HONE_AUTO_PAD_VALID) || !pads_like(n, pad) ||
-        !pads_of(pad, rank, p) || p[0] != 0 || p[1] != 0 || p[rank] != 0 || p[rank + 1] != 0)
+        (*a.auto_pad != HONE_AUTO_PAD_NOTSET && *a.auto_pad != HONE_AUTO_PAD_VALID) ||
+        !pads_like(n, pad) || !pads_of(pad, rank, p) || p[0] != 0 || p[1] != 0 || p[rank] != 0 ||
+        p[rank + 1] != 0)
         return false;
-    if (n->op == HONE_OP_average_pool && !n->attrs.average_pool.count_include_pad && has_pads(a.pads))
+    if (n->op == HONE_OP_average_pool && !n->attrs.average_pool.count_include_pad &&
+        has_pads(a.pads))
         return false;
     const int k = rank - 2;
     for (int i = 0; i < 2 * k; i++) {
@@ -354,33 +369,41 @@ static bool fold_pad(hone_graph *g, hone_node *n)
 }
 const hone_rule hone_rule_fold_pad_conv = {"fold_pad_conv", HONE_OP_conv, fold_pad};
 const hone_rule hone_rule_fold_pad_max_pool = {"fold_pad_max_pool", HONE_OP_max_pool, fold_pad};
-const hone_rule hone_rule_fold_pad_average_pool = {"fold_pad_average_pool", HONE_OP_average_pool, fold_pad};
+const hone_rule hone_rule_fold_pad_average_pool = {"fold_pad_average_pool", HONE_OP_average_pool,
+                                                   fold_pad};
 
 /* pool_to_global: a window over everything is a global pool.
  *
- *     average_pool(x, kernel_shape=[h, w])   ->   global_average_pool(x)         and so for max_pool
+ *     average_pool(x, kernel_shape=[h, w])   ->   global_average_pool(x)         and so for
+ * max_pool
  *
- * Legal when the kernel is the whole of static spatial extents, there is no padding, no dilation and no index output. The
- * global kernel reads the picture once, in order. */
+ * Legal when the kernel is the whole of static spatial extents, there is no padding, no dilation
+ * and no index output. The global kernel reads the picture once, in order. */
 static bool pool_to_global(hone_graph *g, hone_node *n)
 {
     window_attrs a;
     const bool average = n->op == HONE_OP_average_pool;
-    const hone_ints kernel = average ? n->attrs.average_pool.kernel_shape : n->attrs.max_pool.kernel_shape;
+    const hone_ints kernel =
+        average ? n->attrs.average_pool.kernel_shape : n->attrs.max_pool.kernel_shape;
     const hone_value *x = n->in[0];
 
     (void)g;
     if (!window_attrs_of(n, &a) || *a.auto_pad != HONE_AUTO_PAD_NOTSET || has_pads(a.pads) ||
-        a.layout != HONE_LAYOUT_FIRST || hone_rank_of(x) != kernel.n + 2 || (n->n_out > 1 && n->out[1] != NULL))
+        a.layout != HONE_LAYOUT_FIRST || hone_rank_of(x) != kernel.n + 2 ||
+        (n->n_out > 1 && n->out[1] != NULL))
         return false;
     for (int i = 0; i < kernel.n; i++)
         if (hone_dim_of(x, i + 2) != kernel.v[i] || (a.dilations->n > 0 && a.dilations->v[i] != 1))
             return false;
     return hone_put_in_place(
-        n->out[0], hone_make_node(n, average ? HONE_OP_global_average_pool : HONE_OP_global_max_pool, 1, &n->in[0]));
+        n->out[0],
+        hone_make_node(n, average ? HONE_OP_global_average_pool : HONE_OP_global_max_pool, 1,
+                       &n->in[0]));
 }
-const hone_rule hone_rule_pool_to_global_average = {"pool_to_global_average", HONE_OP_average_pool, pool_to_global};
-const hone_rule hone_rule_pool_to_global_max = {"pool_to_global_max", HONE_OP_max_pool, pool_to_global};
+const hone_rule hone_rule_pool_to_global_average = {"pool_to_global_average", HONE_OP_average_pool,
+                                                    pool_to_global};
+const hone_rule hone_rule_pool_to_global_max = {"pool_to_global_max", HONE_OP_max_pool,
+                                                pool_to_global};
 
 /* mean_to_global: a mean over all spatial axes is a global pool.
  *
@@ -392,8 +415,8 @@ static bool mean_to_global(hone_graph *g, hone_node *n)
     int axes[HONE_MAX_RANK], n_axes = 0;
 
     (void)g;
-    if (!hone_is_f32(n->out[0]) || hone_rank_of(n->in[0]) != 4 || !hone_reduce_axes(n, axes, &n_axes) ||
-        n_axes != 2 || axes[0] != 2 || axes[1] != 3)
+    if (!hone_is_f32(n->out[0]) || hone_rank_of(n->in[0]) != 4 ||
+        !hone_reduce_axes(n, axes, &n_axes) || n_axes != 2 || axes[0] != 2 || axes[1] != 3)
         return false;
     hone_node *pool = hone_make_node(n, HONE_OP_global_average_pool, 1, &n->in[0]);
     if (n->attrs.reduce_mean.keepdims != 0)
@@ -407,10 +430,11 @@ const hone_rule hone_rule_mean_to_global = {"mean_to_global", HONE_OP_reduce_mea
 
 /* ---- arithmetic ---- */
 
-/* square: pow(x, 2)   ->   mul(x, x);    pow(x, 0.5)   ->   sqrt(x);    pow(x, -1)   ->   reciprocal(x)
+/* square: pow(x, 2)   ->   mul(x, x);    pow(x, 0.5)   ->   sqrt(x);    pow(x, -1)   ->
+ * reciprocal(x)
  *
- * Legal for float32 and an exponent that does not enlarge x. pow(-0, 0.5) is 0 and sqrt(-0) is -0: equal as numbers.
- * A multiplication instead of a call of powf. */
+ * Legal for float32 and an exponent that does not enlarge x. pow(-0, 0.5) is 0 and sqrt(-0) is -0:
+ * equal as numbers. A multiplication instead of a call of powf. */
 static bool square(hone_graph *g, hone_node *n)
 {
     double e;
@@ -433,14 +457,16 @@ const hone_rule hone_rule_square = {"square", HONE_OP_pow, square};
 
 /* div_to_mul:   div(x, c)   ->   mul(x, 1/c)
  *
- * Legal where 1/c is exact: c is plus or minus a power of two, in float32's normal range both ways. */
+ * Legal where 1/c is exact: c is plus or minus a power of two, in float32's normal range both ways.
+ */
 static bool div_to_mul(hone_graph *g, hone_node *n)
 {
     double c;
     int exponent;
 
-    if (!hone_is_f32(n->out[0]) || !hone_is_constant(n->in[1]) || !hone_value_scalar(n->in[1], &c) || c == 0 ||
-        !isfinite(c) || fabs(frexp(c, &exponent)) != 0.5 || abs(exponent) > 120)
+    if (!hone_is_f32(n->out[0]) || !hone_is_constant(n->in[1]) ||
+        !hone_value_scalar(n->in[1], &c) || c == 0 || !isfinite(c) ||
+        fabs(frexp(c, &exponent)) != 0.5 || abs(exponent) > 120)
         return false;
     hone_dims dims;
     if (!hone_shape_dims(&n->in[1]->type.shape, &dims))
@@ -452,7 +478,8 @@ const hone_rule hone_rule_div_to_mul = {"div_to_mul", HONE_OP_div, div_to_mul};
 
 /* div_by_sqrt:   mul(x, reciprocal(y))   ->   div(x, y);      div(1, y)   ->   reciprocal(y)
  *
- * Legal when the reciprocal has no other use; rounds once where it was rounded twice. One spelling for the norms. */
+ * Legal when the reciprocal has no other use; rounds once where it was rounded twice. One spelling
+ * for the norms. */
 static bool mul_reciprocal(hone_graph *g, hone_node *n)
 {
     (void)g;
@@ -470,7 +497,8 @@ const hone_rule hone_rule_mul_reciprocal = {"mul_reciprocal", HONE_OP_mul, mul_r
 static bool one_over(hone_graph *g, hone_node *n)
 {
     (void)g;
-    if (!hone_is_f32(n->out[0]) || !hone_is_scalar_of(n->in[0], 1) || !hone_shapes_same(n->in[1], n->out[0]))
+    if (!hone_is_f32(n->out[0]) || !hone_is_scalar_of(n->in[0], 1) ||
+        !hone_shapes_same(n->in[1], n->out[0]))
         return false;
     return hone_put_in_place(n->out[0], hone_make_node(n, HONE_OP_reciprocal, 1, &n->in[1]));
 }

@@ -1,12 +1,13 @@
-/* Common subexpressions: of equal nodes (operator, attributes, inputs) the first stays, and of constants with equal bytes
- * one. The one idea: one walk in order with one hash table for each graph; inputs are compared as values, which the walk
- * has already made common. Random operators are never equal to each other; nodes with bodies are not compared. */
+/* Common subexpressions: of equal nodes (operator, attributes, inputs) the first stays, and of
+ * constants with equal bytes one. The one idea: one walk in order with one hash table for each
+ * graph; inputs are compared as values, which the walk has already made common. Random operators
+ * are never equal to each other; nodes with bodies are not compared. */
 #include "opt/edit.h"
 #include "opt/rules.h"
 
 typedef struct slot {
     uint64_t hash;
-    hone_node *node;   /* one of the two */
+    hone_node *node; /* one of the two */
     hone_value *value;
 } slot;
 
@@ -63,7 +64,8 @@ static bool constants_equal(const hone_value *a, const hone_value *b)
            (x->data == y->data || memcmp(x->data, y->data, x->size) == 0);
 }
 
-/* The equal constant seen before, or v itself, now seen. Texts are pointers, and compare as such: they stay apart. */
+/* The equal constant seen before, or v itself, now seen. Texts are pointers, and compare as such:
+ * they stay apart. */
 static hone_value *common_constant(table *t, hone_value *v)
 {
     if (v->type.kind != HONE_KIND_TENSOR || v->type.dtype == HONE_STRING)
@@ -96,11 +98,13 @@ static hone_node *common_node(table *t, hone_node *n)
 
 static bool merge_node(hone_node *kept, hone_node *n)
 {
-    for (int k = 0; k < n->n_out; k++) /* an output that one has and the other has not: leave both */
+    for (int k = 0; k < n->n_out;
+         k++) /* an output that one has and the other has not: leave both */
         if ((kept->out[k] == NULL) != (n->out[k] == NULL))
             return false;
     for (int k = 0; k < n->n_out; k++)
-        if (n->out[k] != NULL && hone_value_is_output(n->out[k]) && hone_value_is_output(kept->out[k]))
+        if (n->out[k] != NULL && hone_value_is_output(n->out[k]) &&
+            hone_value_is_output(kept->out[k]))
             return false; /* two names of the model's interface */
     for (int k = 0; k < n->n_out; k++)
         if (n->out[k] != NULL)
@@ -118,8 +122,8 @@ static bool merge_inputs(table *constants, bool *seen, hone_node *n)
             continue;
         hone_value *v = n->in[i], *kept = common_constant(constants, v);
         seen[v->id] = true;
-        if (kept != v && hone_graph_is_within(n->graph, kept->graph) && hone_graph_is_within(v->graph, kept->graph) &&
-            !hone_value_is_output(v)) {
+        if (kept != v && hone_graph_is_within(n->graph, kept->graph) &&
+            hone_graph_is_within(v->graph, kept->graph) && !hone_value_is_output(v)) {
             hone_value_replace(v, kept);
             changed = true;
         }

@@ -1,6 +1,7 @@
-/* Minimum cut by Dinic's algorithm: breadth-first levels, then blocking flows by a depth-first walk with its own stack.
- * The one idea: two-sided choices whose costs are pairwise and never reward being apart are exactly a cut, so the best of
- * all 2^n choices is found, not guessed. Graphs here are nearly chains: a few thousand variables take a millisecond. */
+/* Minimum cut by Dinic's algorithm: breadth-first levels, then blocking flows by a depth-first walk
+ * with its own stack. The one idea: two-sided choices whose costs are pairwise and never reward
+ * being apart are exactly a cut, so the best of all 2^n choices is found, not guessed. Graphs here
+ * are nearly chains: a few thousand variables take a millisecond. */
 #include "opt/cut.h"
 
 typedef struct arc {
@@ -21,7 +22,10 @@ struct hone_cut {
     HONE_VEC(arc) arcs;        /* arc i goes against arc i ^ 1 */
 };
 
-enum { TRUE_SIDE, FALSE_SIDE };
+enum {
+    TRUE_SIDE,
+    FALSE_SIDE
+};
 
 static int add_vertex(hone_cut *c)
 {
@@ -66,7 +70,8 @@ void hone_cut_if_apart(hone_cut *cut, int a, int b, double cost)
     add_arc(cut, a, b, cost);
 }
 
-/* Numbers the vertices by their distance from the true side along arcs with room; false if the false side is out of reach. */
+/* Numbers the vertices by their distance from the true side along arcs with room; false if the
+ * false side is out of reach. */
 static bool find_levels(hone_cut *c, int *queue)
 {
     int head = 0, tail = 0;
@@ -88,7 +93,8 @@ static bool find_levels(hone_cut *c, int *queue)
     return c->vertices.v[FALSE_SIDE].level >= 0;
 }
 
-/* Pushes as much as the path of `depth` arcs lets through; returns it, and in *depth how much of the path is still open. */
+/* Pushes as much as the path of `depth` arcs lets through; returns it, and in *depth how much of
+ * the path is still open. */
 static double push(hone_cut *c, const int *path, int *depth)
 {
     double least = c->arcs.v[path[0]].room;

@@ -16,7 +16,8 @@ void hone_cut_if_true(hone_cut *cut, int variable, double cost);
 void hone_cut_if_false(hone_cut *cut, int variable, double cost);
 /* What it costs if a is true and b is false. */
 void hone_cut_if_apart(hone_cut *cut, int a, int b, double cost);
-/* Puts every variable on its side so that the sum of costs is least; where both sides cost the same, false. Returns the sum. */
+/* Puts every variable on its side so that the sum of costs is least; where both sides cost the
+ * same, false. Returns the sum. */
 double hone_cut_solve(hone_cut *cut);
 bool hone_cut_is_true(const hone_cut *cut, int variable);
 

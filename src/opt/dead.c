@@ -1,11 +1,12 @@
-/* Dead code: nodes none of whose outputs are used go, and outputs that nobody uses are no longer computed where the
- * operator lets them be absent. One walk from the last node to the first of each graph is enough, because users stand
- * after what they use; bodies are walked before their owners' graph, because they use its values. Graph inputs stay: they
- * are the model's interface. */
+/* Dead code: nodes none of whose outputs are used go, and outputs that nobody uses are no longer
+ * computed where the operator lets them be absent. One walk from the last node to the first of each
+ * graph is enough, because users stand after what they use; bodies are walked before their owners'
+ * graph, because they use its values. Graph inputs stay: they are the model's interface. */
 #include "opt/rules.h"
 
 /* before: (y, mask) = dropout(x), mask unused      after: (y, -) = dropout(x)
- * Legal for outputs past out_min, or where all may be absent. Split writes every part: its count is its meaning. */
+ * Legal for outputs past out_min, or where all may be absent. Split writes every part: its count is
+ * its meaning. */
 static bool drop_unused_outputs(hone_node *node)
 {
     bool changed = false;

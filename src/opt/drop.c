@@ -1,5 +1,6 @@
-/* The set "simplify": operators that leave their input as it is are taken out. All rules have the same gain: one step and
- * one read and write of a tensor fewer. What remains to be proved in each is that not one element changes. */
+/* The set "simplify": operators that leave their input as it is are taken out. All rules have the
+ * same gain: one step and one read and write of a tensor fewer. What remains to be proved in each
+ * is that not one element changes. */
 #include "opt/edit.h"
 #include "opt/rules.h"
 
@@ -10,7 +11,8 @@ static bool drop(hone_node *node)
 
 static bool same_type(const hone_node *node)
 {
-    return node->out[0]->type.dtype == node->in[0]->type.dtype && hone_shapes_same(node->in[0], node->out[0]);
+    return node->out[0]->type.dtype == node->in[0]->type.dtype &&
+           hone_shapes_same(node->in[0], node->out[0]);
 }
 
 /* drop_identity:   identity(x)   ->   x
@@ -85,8 +87,8 @@ const hone_rule hone_rule_drop_tile = {"drop_tile", HONE_OP_tile, drop_view};
 
 /* drop_slice:   slice(x, starts=0, ends>=n, steps=1)   ->   x
  *
- * Legal when the shape stays and no step is negative: a slice that takes as many elements as there are, in order, takes
- * all of them. */
+ * Legal when the shape stays and no step is negative: a slice that takes as many elements as there
+ * are, in order, takes all of them. */
 static bool drop_slice(hone_graph *g, hone_node *node)
 {
     int64_t steps[HONE_MAX_RANK];
@@ -104,7 +106,8 @@ const hone_rule hone_rule_drop_slice = {"drop_slice", HONE_OP_slice, drop_slice}
 
 /* drop_pad:   pad(x, pads=0)   ->   x
  *
- * Legal when every pad is 0; equal shapes are not enough, as a negative pad can undo a positive one. */
+ * Legal when every pad is 0; equal shapes are not enough, as a negative pad can undo a positive
+ * one. */
 static bool drop_pad(hone_graph *g, hone_node *node)
 {
     int64_t pads[2 * HONE_MAX_RANK];
@@ -129,7 +132,8 @@ static bool drop_concat(hone_graph *g, hone_node *node)
     if (node->n_in == 1)
         return drop(node);
     const int rank = hone_rank_of(node->in[0]);
-    const int64_t axis = node->attrs.concat.axis < 0 ? node->attrs.concat.axis + rank : node->attrs.concat.axis;
+    const int64_t axis =
+        node->attrs.concat.axis < 0 ? node->attrs.concat.axis + rank : node->attrs.concat.axis;
     int kept = 0;
     hone_value *in[HONE_ANY];
     if (node->n_in > HONE_ANY)
@@ -159,8 +163,9 @@ const hone_rule hone_rule_drop_split = {"drop_split", HONE_OP_split, drop_split}
 
 /* drop_resize:   resize(x, scales=1)   ->   x
  *
- * Legal when the shape stays and the region of interest is not cropped: the centre of every output pixel is then that of
- * its input pixel, in every mode. Scales, where given, must be 1: 1.1 of 5 pixels is 5 pixels too, but other ones. */
+ * Legal when the shape stays and the region of interest is not cropped: the centre of every output
+ * pixel is then that of its input pixel, in every mode. Scales, where given, must be 1: 1.1 of 5
+ * pixels is 5 pixels too, but other ones. */
 static bool drop_resize(hone_graph *g, hone_node *node)
 {
     (void)g;
@@ -199,8 +204,8 @@ static bool drop_neutral(hone_node *node, double neutral, bool either)
 
 /* drop_zero:   add(x, 0), sub(x, 0)   ->   x
  *
- * Legal when the constant is zero everywhere and does not enlarge x. -0 + 0 is 0 where -0 is kept here: no operator tells
- * them apart but division and atan-like ones, and ONNX leaves it open. */
+ * Legal when the constant is zero everywhere and does not enlarge x. -0 + 0 is 0 where -0 is kept
+ * here: no operator tells them apart but division and atan-like ones, and ONNX leaves it open. */
 static bool drop_zero_add(hone_graph *g, hone_node *node)
 {
     (void)g;
@@ -233,14 +238,16 @@ const hone_rule hone_rule_drop_one_pow = {"drop_one_pow", HONE_OP_pow, drop_one}
 
 /* merge_views:   reshape(reshape(x, a), b)   ->   reshape(x, b), for all views
  *
- * Legal when the last shape is one of numbers (its operand may count on the shape in between: 0 keeps an extent of it).
- * Saves nothing at run time, where views are free, but lets transposes and dead views be seen. */
+ * Legal when the last shape is one of numbers (its operand may count on the shape in between: 0
+ * keeps an extent of it). Saves nothing at run time, where views are free, but lets transposes and
+ * dead views be seen. */
 static bool merge_views(hone_graph *g, hone_node *node)
 {
     (void)g;
     hone_node *inner = node->in[0]->def;
-    if (inner == NULL || !hone_op_has(inner->op, HONE_TRAIT_VIEW) || inner->op == HONE_OP_bit_cast ||
-        inner->op == HONE_OP_identity || inner->graph != node->graph || !hone_shape_is_static(&node->out[0]->type.shape))
+    if (inner == NULL || !hone_op_has(inner->op, HONE_TRAIT_VIEW) ||
+        inner->op == HONE_OP_bit_cast || inner->op == HONE_OP_identity ||
+        inner->graph != node->graph || !hone_shape_is_static(&node->out[0]->type.shape))
         return false;
     hone_value *v = hone_make_reshape(node, inner->in[0], &node->out[0]->type.shape);
     return v != NULL && hone_put_value(node->out[0], v);

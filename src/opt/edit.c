@@ -1,12 +1,14 @@
-/* Words that rules are written in. The one idea: a rule reads as its head comment does, so reading constants, comparing
- * shapes and putting a node in another's place are one call each. Nothing here decides anything. */
+/* Words that rules are written in. The one idea: a rule reads as its head comment does, so reading
+ * constants, comparing shapes and putting a node in another's place are one call each. Nothing here
+ * decides anything. */
 #include "opt/edit.h"
 
 #include <math.h>
 
 bool hone_shapes_same(const hone_value *a, const hone_value *b)
 {
-    return hone_rank_of(a) >= 0 && hone_rank_of(b) >= 0 && hone_shape_equal(&a->type.shape, &b->type.shape);
+    return hone_rank_of(a) >= 0 && hone_rank_of(b) >= 0 &&
+           hone_shape_equal(&a->type.shape, &b->type.shape);
 }
 
 bool hone_shape_absorbs(const hone_shape *a, const hone_shape *b)
@@ -59,7 +61,8 @@ const float *hone_constant_floats(hone_module *module, const hone_value *v)
     return hone_arena_copy(module->arena, dense, (size_t)hone_constant_count(v) * sizeof(float));
 }
 
-bool hone_constant_channels(hone_module *module, const hone_value *v, int rank, int axis, int64_t n, float *out)
+bool hone_constant_channels(hone_module *module, const hone_value *v, int rank, int axis, int64_t n,
+                            float *out)
 {
     if (!hone_is_constant(v) || !hone_is_f32(v) || hone_rank_of(v) > rank)
         return false;
@@ -72,7 +75,8 @@ bool hone_constant_channels(hone_module *module, const hone_value *v, int rank, 
     }
     const bool one = v->constant->is_splat || count == 1;
     for (int64_t i = 0; i < n; i++)
-        memcpy(&out[i], (const char *)v->constant->data + (one ? 0 : (size_t)i * sizeof(float)), sizeof(float));
+        memcpy(&out[i], (const char *)v->constant->data + (one ? 0 : (size_t)i * sizeof(float)),
+               sizeof(float));
     (void)module;
     return true;
 }
@@ -110,8 +114,10 @@ hone_value *hone_make_reshaped(hone_graph *g, const hone_value *v, const hone_sh
     return hone_graph_constant(g, NULL, v->type.dtype, &dims, v->constant->data, v->constant->size);
 }
 
-/* Copies elements of `size` bytes from src, whose strides (in elements, in the order of dst's axes) are given. */
-static void copy_strided(char *dst, const char *src, const hone_dims *dims, const int64_t *stride, size_t size)
+/* Copies elements of `size` bytes from src, whose strides (in elements, in the order of dst's axes)
+ * are given. */
+static void copy_strided(char *dst, const char *src, const hone_dims *dims, const int64_t *stride,
+                         size_t size)
 {
     int64_t at[HONE_MAX_RANK] = {0};
     const int64_t n = hone_dims_count_or_zero(dims);
@@ -192,6 +198,9 @@ bool hone_put_value(hone_value *old, hone_value *v)
 {
     if (old->type.kind != v->type.kind || old->type.dtype != v->type.dtype)
         return false;
+    if (hone_value_is_output(old) &&
+        !hone_value_can_rename(v)) /* an input, or an output of its own: both stay */
+        return false;
     hone_value_replace(old, v);
     return true;
 }
@@ -236,7 +245,8 @@ static bool reshape_operand(const hone_value *v, const hone_shape *shape, int64_
     for (int i = 0; i < shape->rank; i++) {
         if (hone_extent_is_number(shape->dim[i])) {
             out[i] = shape->dim[i];
-        } else if (i < hone_rank_of(v) && shape->dim[i] == hone_dim_of(v, i) && shape->dim[i] != HONE_EXTENT_UNKNOWN) {
+        } else if (i < hone_rank_of(v) && shape->dim[i] == hone_dim_of(v, i) &&
+                   shape->dim[i] != HONE_EXTENT_UNKNOWN) {
             out[i] = 0;
         } else if (!open) {
             out[i] = -1;

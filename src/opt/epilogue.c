@@ -18,8 +18,8 @@ static bool can_take(const hone_node *region, int k)
 {
     const hone_value *v = region->in[k];
 
-    if (v->def == NULL || v->def->graph != region->graph || !hone_value_has_one_use(v) || !hone_is_f32(v) ||
-        !hone_shapes_same(v, region->out[0]))
+    if (v->def == NULL || v->def->graph != region->graph || !hone_value_has_one_use(v) ||
+        !hone_is_f32(v) || !hone_shapes_same(v, region->out[0]))
         return false;
     const hone_program **program = program_of(v->def);
     return program != NULL && *program == NULL && v->def->n_in <= 3;
@@ -28,8 +28,9 @@ static bool can_take(const hone_node *region, int k)
 static bool others_fit(const hone_node *region, int taken)
 {
     for (int i = 0; i < region->n_in; i++)
-        if (i != taken && (!hone_is_f32(region->in[i]) ||
-                           !hone_shape_absorbs(&region->out[0]->type.shape, &region->in[i]->type.shape)))
+        if (i != taken &&
+            (!hone_is_f32(region->in[i]) ||
+             !hone_shape_absorbs(&region->out[0]->type.shape, &region->in[i]->type.shape)))
             return false;
     return true;
 }
@@ -49,11 +50,13 @@ static const hone_program *with_first(hone_arena *arena, const hone_program *p, 
 
 /* fuse_epilogue: a region after a contraction is computed where the product is stored.
  *
- *     pointwise(conv(x, w, b), r) { p }   ->   conv(x, w, b, r) { p }        and so for matmul and conv_transpose
+ *     pointwise(conv(x, w, b), r) { p }   ->   conv(x, w, b, r) { p }        and so for matmul and
+ * conv_transpose
  *
- * Legal when the product has no other use and the region's shape is the product's, everything is float32, and the other
- * operands broadcast to it. The contraction moves down to where the region stood: its operands are ready by then, and so
- * are the region's. Saves a write and a read of the product, a step, and a barrier of all threads. */
+ * Legal when the product has no other use and the region's shape is the product's, everything is
+ * float32, and the other operands broadcast to it. The contraction moves down to where the region
+ * stood: its operands are ready by then, and so are the region's. Saves a write and a read of the
+ * product, a step, and a barrier of all threads. */
 static bool fuse_epilogue(hone_graph *g, hone_node *region)
 {
     hone_value *in[HONE_PROGRAM_INPUTS + 3];

@@ -1,14 +1,17 @@
-/* Folding: nodes whose inputs are constants are run now, by the kernels that would run them later; integers that shape
- * inference knows become constants; an If whose condition is known is replaced by its branch. The one idea: one walk in
- * order, in which every node is inferred again once something before it has changed, so that a chain of shape arithmetic
- * falls in one go. A tensor of equal elements (a splat) stays one through pointwise and movement operators, so that
- * gigabytes of constant weights cost nothing. Random operators and loops are left alone. */
+/* Folding: nodes whose inputs are constants are run now, by the kernels that would run them later;
+ * integers that shape inference knows become constants; an If whose condition is known is replaced
+ * by its branch. The one idea: one walk in order, in which every node is inferred again once
+ * something before it has changed, so that a chain of shape arithmetic falls in one go. A tensor of
+ * equal elements (a splat) stays one through pointwise and movement operators, so that gigabytes of
+ * constant weights cost nothing. Random operators and loops are left alone. */
 #include "opt/edit.h"
 #include "opt/rules.h"
 
 #include "cpu/cpu.h"
 
-#define GROWTH_LIMIT ((size_t)16 << 20) /* bytes that may be made of few: past it the model file is the better place */
+#define GROWTH_LIMIT                                                                               \
+    ((size_t)16                                                                                    \
+     << 20) /* bytes that may be made of few: past it the model file is the better place */
 
 typedef struct folding {
     hone_pass_context *pass;
@@ -46,8 +49,8 @@ static bool is_one(const hone_value *v)
 
 static bool is_foldable(const hone_node *n)
 {
-    if (n->n_sub > 0 ||
-        hone_op_has(n->op, HONE_TRAIT_RANDOM | HONE_TRAIT_CONTROL | HONE_TRAIT_SEQUENCE | HONE_TRAIT_TEXT))
+    if (n->n_sub > 0 || hone_op_has(n->op, HONE_TRAIT_RANDOM | HONE_TRAIT_CONTROL |
+                                               HONE_TRAIT_SEQUENCE | HONE_TRAIT_TEXT))
         return false;
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i] != NULL && !hone_is_constant(n->in[i]))
@@ -88,7 +91,8 @@ static bool fold_to_splat(folding *f, hone_node *n)
         hone_dims dims;
         if (n->out[k] == NULL || !hone_shape_dims(&n->out[k]->type.shape, &dims))
             continue;
-        put_constant(f, n->out[k], hone_graph_splat(f->graph, NULL, n->out[k]->type.dtype, &dims, element));
+        put_constant(f, n->out[k],
+                     hone_graph_splat(f->graph, NULL, n->out[k]->type.dtype, &dims, element));
     }
     return true;
 }
@@ -109,7 +113,8 @@ static hone_status grow(void *user, hone_tensor *t, size_t size)
     return HONE_OK;
 }
 
-/* A constant as a tensor; `one`: as a scalar. Kernels want elements aligned; the mapped model may not have them so. */
+/* A constant as a tensor; `one`: as a scalar. Kernels want elements aligned; the mapped model may
+ * not have them so. */
 static hone_tensor tensor_of(hone_module *module, const hone_value *v, bool one)
 {
     hone_tensor t = {.dtype = v->type.dtype};
@@ -140,14 +145,16 @@ static bool room_for_outputs(folding *f, const hone_node *n, bool one, hone_tens
             continue;
         if (!one && !hone_shape_dims(&n->out[k]->type.shape, &out[k].shape))
             return false;
-        if (!hone_dims_size(out[k].dtype, &out[k].shape, &out[k].size) || !hone_size_add(total, out[k].size, &total))
+        if (!hone_dims_size(out[k].dtype, &out[k].shape, &out[k].size) ||
+            !hone_size_add(total, out[k].size, &total))
             return false;
     }
     if (total > f->pass->fold_limit || (total > GROWTH_LIMIT && total / 8 > given))
         return false;
     for (int k = 0; k < n->n_out; k++)
         if (out[k].dtype != HONE_NONE)
-            out[k].data = hone_arena_alloc_aligned(f->graph->module->arena, out[k].size + 1, HONE_ALIGNMENT);
+            out[k].data =
+                hone_arena_alloc_aligned(f->graph->module->arena, out[k].size + 1, HONE_ALIGNMENT);
     return true;
 }
 
@@ -158,7 +165,8 @@ static bool inputs_fit(const folding *f, const hone_node *n)
         hone_dims dims;
         if (n->in[i] == NULL)
             continue;
-        if (!hone_shape_dims(&n->in[i]->type.shape, &dims) || !hone_dims_size(n->in[i]->type.dtype, &dims, &size) ||
+        if (!hone_shape_dims(&n->in[i]->type.shape, &dims) ||
+            !hone_dims_size(n->in[i]->type.dtype, &dims, &size) ||
             !hone_size_add(total, size, &total))
             return false;
     }
@@ -170,9 +178,15 @@ static bool run_kernel(folding *f, hone_node *n, bool one, hone_tensor *out)
 {
     hone_module *module = f->graph->module;
     hone_tensor in[HONE_ANY], *in_p[HONE_ANY], *out_p[HONE_ANY];
-    const hone_cpu_env env = {.allocator = f->pass->options->allocator, .grow = grow, .grow_user = module->arena};
-    hone_cpu_call call = {
-        .op = n->op, .attrs = &n->attrs, .n_in = n->n_in, .n_out = n->n_out, .in = in_p, .out = out_p, .env = &env};
+    const hone_cpu_env env = {
+        .allocator = f->pass->options->allocator, .grow = grow, .grow_user = module->arena};
+    hone_cpu_call call = {.op = n->op,
+                          .attrs = &n->attrs,
+                          .n_in = n->n_in,
+                          .n_out = n->n_out,
+                          .in = in_p,
+                          .out = out_p,
+                          .env = &env};
 
     for (int i = 0; i < n->n_in; i++) {
         in_p[i] = n->in[i] != NULL ? &in[i] : NULL;
@@ -197,22 +211,26 @@ static bool fold_by_kernel(folding *f, hone_node *n)
 
     for (int i = 0; i < n->n_in; i++)
         one = one && (n->in[i] == NULL || is_one(n->in[i]));
-    if (n->n_in > HONE_ANY || n->n_out > HONE_ANY || !inputs_fit(f, n) || !run_kernel(f, n, one, out))
+    if (n->n_in > HONE_ANY || n->n_out > HONE_ANY || !inputs_fit(f, n) ||
+        !run_kernel(f, n, one, out))
         return false;
     for (int k = 0; k < n->n_out; k++) {
         hone_dims dims;
         if (n->out[k] == NULL)
             continue;
-        if (one && hone_shape_dims(&n->out[k]->type.shape, &dims) && hone_dims_count_or_zero(&dims) != 1) {
-            put_constant(f, n->out[k], hone_graph_splat(f->graph, NULL, out[k].dtype, &dims, out[k].data));
+        if (one && hone_shape_dims(&n->out[k]->type.shape, &dims) &&
+            hone_dims_count_or_zero(&dims) != 1) {
+            put_constant(f, n->out[k],
+                         hone_graph_splat(f->graph, NULL, out[k].dtype, &dims, out[k].data));
             continue;
         }
         if (one)
             hone_shape_dims(&n->out[k]->type.shape, &out[k].shape);
         size_t size = 0;
         hone_dims_size(out[k].dtype, &out[k].shape, &size);
-        put_constant(f, n->out[k],
-                     hone_graph_constant(f->graph, NULL, out[k].dtype, &out[k].shape, out[k].data, size));
+        put_constant(
+            f, n->out[k],
+            hone_graph_constant(f->graph, NULL, out[k].dtype, &out[k].shape, out[k].data, size));
     }
     return true;
 }
@@ -226,10 +244,11 @@ static bool fold_known(folding *f, hone_node *n)
         int64_t numbers[HONE_FACT_ELEMS];
         hone_dims dims;
         int count = 0;
-        if (v == NULL || v->first_use == NULL || v->n_elem < 0 || hone_op_has(n->op, HONE_TRAIT_RANDOM) ||
-            !hone_value_is_static(v) || !hone_dtype_is_integer(v->type.dtype) || hone_dtype_bits(v->type.dtype) < 8 ||
-            !hone_value_ints(v, numbers, HONE_FACT_ELEMS, &count) || !hone_shape_dims(&v->type.shape, &dims) ||
-            hone_dims_count_or_zero(&dims) != count)
+        if (v == NULL || v->first_use == NULL || v->n_elem < 0 ||
+            hone_op_has(n->op, HONE_TRAIT_RANDOM) || !hone_value_is_static(v) ||
+            !hone_dtype_is_integer(v->type.dtype) || hone_dtype_bits(v->type.dtype) < 8 ||
+            !hone_value_ints(v, numbers, HONE_FACT_ELEMS, &count) ||
+            !hone_shape_dims(&v->type.shape, &dims) || hone_dims_count_or_zero(&dims) != count)
             continue;
         size_t size = 0;
         hone_dims_size(v->type.dtype, &dims, &size);
@@ -249,7 +268,8 @@ static void adopt_constant(hone_graph *g, const hone_graph *from, hone_value *v)
         v->graph = g;
 }
 
-/* The node again, in front of `before`, with its bodies; its values' uses go over to the new one's. */
+/* The node again, in front of `before`, with its bodies; its values' uses go over to the new one's.
+ */
 static void adopt_node(hone_node *before, hone_node *old)
 {
     hone_graph *g = before->graph;
@@ -257,7 +277,8 @@ static void adopt_node(hone_node *before, hone_node *old)
 
     for (int i = 0; i < old->n_in; i++)
         adopt_constant(g, old->graph, old->in[i]);
-    hone_node *made = hone_node_create(g, before, old->op, old->name, old->in, old->n_in, old->n_out);
+    hone_node *made =
+        hone_node_create(g, before, old->op, old->name, old->in, old->n_in, old->n_out);
     made->attrs = old->attrs;
     made->n_sub = old->n_sub;
     made->sub = old->sub;
@@ -280,10 +301,11 @@ static void adopt_node(hone_node *before, hone_node *old)
     hone_node_remove(old);
 }
 
-/* before: y = if(true) { then } { else }      after: the nodes of `then`, its outputs in the place of y
+/* before: y = if(true) { then } { else }      after: the nodes of `then`, its outputs in the place
+ * of y
  *
- * Legal when the condition is a constant: the other branch can never run. Saves a decision at run time and opens the
- * branch to all other passes. Returns the first node to walk on with. */
+ * Legal when the condition is a constant: the other branch can never run. Saves a decision at run
+ * time and opens the branch to all other passes. Returns the first node to walk on with. */
 static hone_node *inline_branch(folding *f, hone_node *n, bool taken)
 {
     hone_graph *branch = n->sub[taken ? 0 : 1];
@@ -303,7 +325,8 @@ static hone_node *inline_branch(folding *f, hone_node *n, bool taken)
 static bool known_condition(const hone_node *n, bool *taken)
 {
     double x;
-    if (n->op != HONE_OP_if || n->n_sub != 2 || !hone_is_constant(n->in[0]) || !hone_value_scalar(n->in[0], &x))
+    if (n->op != HONE_OP_if || n->n_sub != 2 || !hone_is_constant(n->in[0]) ||
+        !hone_value_scalar(n->in[0], &x))
         return false;
     *taken = x != 0;
     return true;

@@ -1,14 +1,15 @@
-/* Layout: which tensors stand channels-last. The one idea: every node that can work either way is a two-sided choice; a
- * value whose producer and users choose differently must be transposed once, at the cost of its bytes; convolutions are
- * held to channels last. The cheapest choice for the whole graph is a minimum cut, so transposes appear only where they
- * pay, those that the model came with are met and dissolved, and a graph without convolutions stays as it is.
+/* Layout: which tensors stand channels-last. The one idea: every node that can work either way is a
+ * two-sided choice; a value whose producer and users choose differently must be transposed once, at
+ * the cost of its bytes; convolutions are held to channels last. The cheapest choice for the whole
+ * graph is a minimum cut, so transposes appear only where they pay, those that the model came with
+ * are met and dissolved, and a graph without convolutions stays as it is.
  *
  *     before:  conv(first) -> relu -> max_pool(first) -> flatten
  *     after:   transpose -> conv(last) -> relu -> max_pool(last) -> transpose -> flatten
  *
- * Legal for tensors of rank 3 to 5; extents may be symbols. Gain: contractions whose inner loop runs along channels that
- * are next to each other. Bodies of loops and branches are laid out by themselves: what crosses their border is as ONNX
- * has it. */
+ * Legal for tensors of rank 3 to 5; extents may be symbols. Gain: contractions whose inner loop
+ * runs along channels that are next to each other. Bodies of loops and branches are laid out by
+ * themselves: what crosses their border is as ONNX has it. */
 #include "opt/layout.h"
 #include "opt/cut.h"
 #include "opt/rules.h"
@@ -64,7 +65,8 @@ static double fitting_cost(const layout *l, const node_plan *p)
             continue;
         hone_shape shape = {.rank = rank};
         for (int k = 0; k < rank; k++)
-            shape.dim[k] = k < rank - hone_rank_of(v) ? 1 : hone_dim_of(v, k - rank + hone_rank_of(v));
+            shape.dim[k] =
+                k < rank - hone_rank_of(v) ? 1 : hone_dim_of(v, k - rank + hone_rank_of(v));
         hone_perm_to_last(rank, perm);
         if (!hone_moves_only_ones(&shape, perm))
             cost += 2 * hone_value_bytes(l->graph->module, v);
@@ -91,7 +93,8 @@ static void add_node(layout *l, node_plan *p)
         hone_cut_if_true(l->cut, p->in, fitting_cost(l, p));
 }
 
-/* The users of a value as variables, each once; -1 among them where a user takes it as ONNX has it. */
+/* The users of a value as variables, each once; -1 among them where a user takes it as ONNX has it.
+ */
 static int users_of(const layout *l, const hone_value *v, int *users, int room)
 {
     int n = 0;
@@ -110,10 +113,13 @@ static int users_of(const layout *l, const hone_value *v, int *users, int room)
     return n;
 }
 
-/* One transpose at most, whatever the number of users: two hubs stand for "some user differs from the producer". */
+/* One transpose at most, whatever the number of users: two hubs stand for "some user differs from
+ * the producer". */
 static void add_value(layout *l, const hone_value *v, int producer)
 {
-    enum { ROOM = 64 };
+    enum {
+        ROOM = 64
+    };
     int users[ROOM], perm[HONE_MAX_RANK];
     const int rank = hone_rank_of(v);
 
@@ -235,7 +241,8 @@ static hone_status put_input(layout *l, const node_plan *p, int i)
     else
         v = form_of(l, n, v, false);
     if (v == NULL)
-        return hone_error(HONE_ERR_INTERNAL, "laying out node \"%s\": operand %d cannot be turned", n->name, i);
+        return hone_error(HONE_ERR_INTERNAL, "laying out node \"%s\": operand %d cannot be turned",
+                          n->name, i);
     hone_node_set_input(n, i, v);
     return HONE_OK;
 }
@@ -306,7 +313,10 @@ static hone_status lay_out(hone_graph *g, bool *changed)
 
     if (!has_conv)
         return HONE_OK;
-    layout l = {.graph = g, .arena = arena, .n_nodes = n_nodes, .n_values = hone_module_value_count(g->module)};
+    layout l = {.graph = g,
+                .arena = arena,
+                .n_nodes = n_nodes,
+                .n_values = hone_module_value_count(g->module)};
     l.cut = hone_cut_create(arena);
     l.plans = hone_arena_array(arena, (size_t)n_nodes, sizeof *l.plans);
     l.forms = hone_arena_array(arena, (size_t)l.n_values, sizeof *l.forms);
@@ -314,7 +324,8 @@ static hone_status lay_out(hone_graph *g, bool *changed)
     hone_cut_if_false(l.cut, l.yes, HONE_CUT_NEVER);
     add_graph(&l);
     hone_cut_solve(l.cut);
-    hone_node *end = hone_node_create(g, NULL, HONE_OP_identity, g->name, NULL, 0, 0); /* there is always a next */
+    hone_node *end = hone_node_create(g, NULL, HONE_OP_identity, g->name, NULL, 0,
+                                      0); /* there is always a next */
     for (int i = 0; i < n_nodes; i++)
         HONE_TRY(rewrite_node(&l, &l.plans[i]));
     hone_node_remove(end);

@@ -1,5 +1,6 @@
-/* What the layout pass knows of operators: which of them can work on channels-last tensors, what that asks of their
- * inputs and gives to their outputs, and how their attributes and operands change. Used by layout.c alone. */
+/* What the layout pass knows of operators: which of them can work on channels-last tensors, what
+ * that asks of their inputs and gives to their outputs, and how their attributes and operands
+ * change. Used by layout.c alone. */
 #ifndef HONE_OPT_LAYOUT_H
 #define HONE_OPT_LAYOUT_H
 
@@ -9,11 +10,11 @@
 #define HONE_LAYOUT_RANK_MAX 5
 
 typedef enum hone_layout_form {
-    HONE_FORM_FIXED,  /* works on tensors as ONNX has them */
-    HONE_FORM_FREE,   /* works on either, and its outputs are like its inputs */
-    HONE_FORM_ENDS,   /* takes either; its outputs are the same in both */
-    HONE_FORM_WANTS,  /* free, but channels last is much faster: convolutions */
-    HONE_FORM_MAKES,  /* has no such input, but may write either: frame */
+    HONE_FORM_FIXED,    /* works on tensors as ONNX has them */
+    HONE_FORM_FREE,     /* works on either, and its outputs are like its inputs */
+    HONE_FORM_ENDS,     /* takes either; its outputs are the same in both */
+    HONE_FORM_WANTS,    /* free, but channels last is much faster: convolutions */
+    HONE_FORM_MAKES,    /* has no such input, but may write either: frame */
     HONE_FORM_TO_LAST,  /* a transpose from first to last: reads channels-last for nothing */
     HONE_FORM_TO_FIRST, /* a transpose from last to first: writes channels-last for nothing */
 } hone_layout_form;
@@ -27,7 +28,8 @@ typedef enum hone_layout_inputs {
 typedef struct hone_layout_choice {
     hone_layout_form form;
     hone_layout_inputs inputs;
-    void (*turn)(hone_node *node); /* makes attributes and operands those of channels last; NULL: nothing to do */
+    void (*turn)(hone_node *node); /* makes attributes and operands those of channels last; NULL:
+                                      nothing to do */
 } hone_layout_choice;
 
 hone_layout_choice hone_layout_choice_of(const hone_node *node);

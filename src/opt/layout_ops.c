@@ -1,6 +1,6 @@
-/* Operators under channels last: one row for each that can work so. The one idea: an operator is known by a `fits`, which
- * tells its form, and a `turn`, which moves its axes; both are shared by families, so a row is one line. Nothing here
- * decides which layout is better. */
+/* Operators under channels last: one row for each that can work so. The one idea: an operator is
+ * known by a `fits`, which tells its form, and a `turn`, which moves its axes; both are shared by
+ * families, so a row is one line. Nothing here decides which layout is better. */
 #include "opt/layout.h"
 
 void hone_perm_to_last(int rank, int *perm)
@@ -62,7 +62,8 @@ static int rank_in(const hone_node *n)
     return hone_rank_of(n->in[0]);
 }
 
-/* Replaces operand `index` by the axes it names (or all axes, where it is absent), each in its new place. */
+/* Replaces operand `index` by the axes it names (or all axes, where it is absent), each in its new
+ * place. */
 static void turn_axes_operand(hone_node *n, int index, int n_default)
 {
     int64_t axes[HONE_MAX_RANK];
@@ -96,7 +97,9 @@ static void turn_vector_operand(hone_node *n, int index)
         for (int i = 0; i < rank; i++)
             to[i] = from[perm[i]];
         hone_node_set_input(
-            n, index, hone_make_vector(n->graph, rank, hone_arena_copy(n->graph->module->arena, to, sizeof to)));
+            n, index,
+            hone_make_vector(n->graph, rank,
+                             hone_arena_copy(n->graph->module->arena, to, sizeof to)));
         return;
     }
     int64_t from[HONE_MAX_RANK], to[HONE_MAX_RANK];
@@ -113,7 +116,8 @@ static bool known_ints(const hone_value *v, int *n)
     return v != NULL && hone_value_ints(v, numbers, HONE_MAX_RANK, n);
 }
 
-/* A vector operand that turn_vector_operand can permute: absent, or a constant of one number for each axis. */
+/* A vector operand that turn_vector_operand can permute: absent, or a constant of one number for
+ * each axis. */
 static bool is_vector(const hone_value *v, int rank)
 {
     int n = 0;
@@ -141,12 +145,14 @@ static hone_layout_form fits_layout_attr(const hone_node *n)
 {
     const int64_t *layout = int_attr((hone_node *)(uintptr_t)n, "layout");
     const bool pair = n->op == HONE_OP_max_pool && n->n_out > 1 && n->out[1] != NULL;
-    return layout != NULL && *layout == HONE_LAYOUT_FIRST && !pair ? HONE_FORM_FREE : HONE_FORM_FIXED;
+    return layout != NULL && *layout == HONE_LAYOUT_FIRST && !pair ? HONE_FORM_FREE
+                                                                   : HONE_FORM_FIXED;
 }
 
 static hone_layout_form fits_conv(const hone_node *n)
 {
-    return n->n_in <= 3 && fits_layout_attr(n) == HONE_FORM_FREE ? HONE_FORM_WANTS : HONE_FORM_FIXED;
+    return n->n_in <= 3 && fits_layout_attr(n) == HONE_FORM_FREE ? HONE_FORM_WANTS
+                                                                 : HONE_FORM_FIXED;
 }
 
 static hone_layout_form fits_frame(const hone_node *n)
@@ -230,7 +236,8 @@ static void turn_reduce(hone_node *n)
 static hone_layout_form fits_slice(const hone_node *n)
 {
     int count = 0;
-    return hone_input(n, 3) == NULL || known_ints(n->in[3], &count) ? HONE_FORM_FREE : HONE_FORM_FIXED;
+    return hone_input(n, 3) == NULL || known_ints(n->in[3], &count) ? HONE_FORM_FREE
+                                                                    : HONE_FORM_FIXED;
 }
 
 static void turn_slice(hone_node *n)
@@ -247,7 +254,8 @@ static void turn_pad(hone_node *n)
 
 static hone_layout_form fits_vector(const hone_node *n)
 {
-    return n->in[1] != NULL && is_vector(n->in[1], rank_in(n)) && hone_rank_of(n->out[0]) == rank_in(n)
+    return n->in[1] != NULL && is_vector(n->in[1], rank_in(n)) &&
+                   hone_rank_of(n->out[0]) == rank_in(n)
                ? HONE_FORM_FREE
                : HONE_FORM_FIXED;
 }
@@ -262,12 +270,14 @@ static hone_layout_form fits_resize(const hone_node *n)
     const int rank = rank_in(n);
     const hone_value *x = n->in[0], *y = n->out[0];
 
-    if (hone_input(n, 1) != NULL && n->attrs.resize.coordinate_transformation_mode == HONE_COORD_TF_CROP_AND_RESIZE)
+    if (hone_input(n, 1) != NULL &&
+        n->attrs.resize.coordinate_transformation_mode == HONE_COORD_TF_CROP_AND_RESIZE)
         return HONE_FORM_FIXED;
     if (rank != 4 || hone_rank_of(y) != 4 || hone_dim_of(x, 0) != hone_dim_of(y, 0) ||
         hone_dim_of(x, 1) != hone_dim_of(y, 1))
         return HONE_FORM_FIXED;
-    if (n->attrs.resize.axes.n == 0 && (!is_vector(hone_input(n, 2), rank) || !is_vector(hone_input(n, 3), rank)))
+    if (n->attrs.resize.axes.n == 0 &&
+        (!is_vector(hone_input(n, 2), rank) || !is_vector(hone_input(n, 3), rank)))
         return HONE_FORM_FIXED;
     return HONE_FORM_FREE;
 }
@@ -306,10 +316,12 @@ static void turn_cumulate(hone_node *n)
     hone_value_ints(n->in[1], &axis, 1, &count);
     axis = hone_axis_in_last((int)(axis < 0 ? axis + rank : axis), rank);
     const int64_t *data = hone_arena_copy(n->graph->module->arena, &axis, sizeof axis);
-    hone_node_set_input(n, 1, hone_graph_constant(n->graph, NULL, HONE_I64, &scalar, data, sizeof *data));
+    hone_node_set_input(n, 1,
+                        hone_graph_constant(n->graph, NULL, HONE_I64, &scalar, data, sizeof *data));
 }
 
-/* A view that keeps axes 0 and 1 and splits or merges the spatial ones does the same to them in channels last. */
+/* A view that keeps axes 0 and 1 and splits or merges the spatial ones does the same to them in
+ * channels last. */
 static hone_layout_form fits_view(const hone_node *n)
 {
     const hone_shape *x = &n->in[0]->type.shape, *y = &n->out[0]->type.shape;
@@ -326,7 +338,8 @@ static hone_layout_form fits_view(const hone_node *n)
     return open <= 1 ? HONE_FORM_FREE : HONE_FORM_FIXED;
 }
 
-/* The node becomes a reshape to its output's shape in channels last; axis 0 stays in its place (0 in the operand). */
+/* The node becomes a reshape to its output's shape in channels last; axis 0 stays in its place (0
+ * in the operand). */
 static void turn_view(hone_node *n)
 {
     int perm[HONE_MAX_RANK];
@@ -347,7 +360,8 @@ static hone_layout_form fits_quantize(const hone_node *n)
 {
     const hone_attr_row *row = hone_attrs_find(n->op, "block_size");
     const bool blocks = *(const int64_t *)((const char *)&n->attrs + row->offset) != 0;
-    return !blocks && hone_rank_of(n->in[1]) <= 1 && hone_rank_of(n->in[1]) >= 0 ? fits_axis(n) : HONE_FORM_FIXED;
+    return !blocks && hone_rank_of(n->in[1]) <= 1 && hone_rank_of(n->in[1]) >= 0 ? fits_axis(n)
+                                                                                 : HONE_FORM_FIXED;
 }
 
 static bool is_perm(const hone_node *n, void (*make)(int rank, int *perm))
@@ -451,7 +465,8 @@ static hone_layout_choice choice_by_row(const hone_node *n)
 {
     for (int i = 0; i < HONE_COUNT(layout_rows); i++)
         if (layout_rows[i].op == n->op)
-            return (hone_layout_choice){layout_rows[i].fits(n), layout_rows[i].inputs, layout_rows[i].turn};
+            return (hone_layout_choice){layout_rows[i].fits(n), layout_rows[i].inputs,
+                                        layout_rows[i].turn};
     if (hone_op_has(n->op, HONE_TRAIT_REDUCTION))
         return (hone_layout_choice){fits_reduce(n), HONE_INPUTS_FIRST_ONE, turn_reduce};
     return (hone_layout_choice){.form = HONE_FORM_FIXED};

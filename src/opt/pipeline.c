@@ -1,6 +1,7 @@
-/* The pipeline: one table of rows, each a whole-graph pass or a set of local rules, run in order on every graph of the
- * module. This table is the architecture of the optimiser; docs/passes.md says the same in words. The verifier runs after
- * every row, and the IR can be written after every row. */
+/* The pipeline: one table of rows, each a whole-graph pass or a set of local rules, run in order on
+ * every graph of the module. This table is the architecture of the optimiser; docs/passes.md says
+ * the same in words. The verifier runs after every row, and the IR can be written after every row.
+ */
 #include "opt/rules.h"
 
 #include <stdio.h>
@@ -16,21 +17,21 @@ typedef struct row {
 
 static const row rows[] = {
     {"widen", hone_pass_widen, true, "float16 and bfloat16 become float32"},
-    {"fold", hone_pass_fold, false, "constants and known shapes are computed; constant branches inlined"},
+    {"fold", hone_pass_fold, false,
+     "constants and known shapes are computed; constant branches inlined"},
     {"simplify", NULL, false, "operators that do nothing go"},
     {"common", hone_pass_common, false, "equal expressions and equal constants become one"},
     {"dead", hone_pass_dead, false, "what nobody uses goes"},
+    {"patterns", NULL, false, "operators that exporters spell out become one"},
     {"canonical", NULL, false, "one spelling for each thing; scales and shifts go into weights"},
-
-
     {"fold_2", hone_pass_fold, false, "constants that the rules made"},
-
-
+    {"layout", hone_pass_layout, false, "channels last where it pays: a minimum cut"},
+    {"transposes", NULL, false, "transposes meet, cancel and become reshapes or flags"},
     {"fold_3", hone_pass_fold, false, "constants that were re-laid"},
     {"common_2", hone_pass_common, false, "transposes of one value become one"},
     {"dead_2", hone_pass_dead, false, "what nobody uses goes"},
-
-
+    {"regions", hone_pass_regions, false, "pointwise neighbours become one program"},
+    {"epilogue", NULL, false, "programs go into the contraction before them"},
     {"dead_3", hone_pass_dead, false, "what nobody uses goes"},
 };
 
@@ -70,14 +71,16 @@ static hone_status verify(hone_module *module)
     return HONE_OK;
 }
 
-static hone_status write_text(const char *folder, int number, const char *name, const hone_text *text)
+static hone_status write_text(const char *folder, int number, const char *name,
+                              const hone_text *text)
 {
     char path[4096];
     hone_file_writer *file = NULL;
 
     HONE_TRY(hone_text_status(text));
     if (snprintf(path, sizeof path, "%s/%02d_%s.ir", folder, number, name) >= (int)sizeof path)
-        return hone_error(HONE_ERR_ARGUMENT, "dumping IR: the path of folder \"%.100s...\" is too long", folder);
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "dumping IR: the path of folder \"%.100s...\" is too long", folder);
     HONE_TRY(hone_file_create(path, &file));
     const hone_status st = hone_file_write(file, text->data, text->size);
     if (st != HONE_OK) {
@@ -87,7 +90,8 @@ static hone_status write_text(const char *folder, int number, const char *name, 
     return hone_file_commit(file);
 }
 
-static hone_status dump(const hone_module *module, const hone_pass_options *options, int number, const char *name)
+static hone_status dump(const hone_module *module, const hone_pass_options *options, int number,
+                        const char *name)
 {
     hone_text text;
 
@@ -139,5 +143,6 @@ hone_status hone_pass_run(hone_module *module, const char *name, const hone_pass
     for (int i = 0; i < HONE_COUNT(rows); i++)
         if (strcmp(rows[i].name, name) == 0)
             return run_row(&c, &rows[i]);
-    return hone_error(HONE_ERR_ARGUMENT, "running a pass: there is no row \"%s\" in the pipeline", name);
+    return hone_error(HONE_ERR_ARGUMENT, "running a pass: there is no row \"%s\" in the pipeline",
+                      name);
 }

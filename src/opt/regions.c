@@ -1,13 +1,15 @@
-/* Pointwise regions: connected pointwise nodes become one `pointwise` node with a program. The one idea: a region grows
- * from its only output upwards, taking a producer when all of its uses are inside already; so a region has one output, no
- * path leaves it and comes back, and it may stand where its output stood.
+/* Pointwise regions: connected pointwise nodes become one `pointwise` node with a program. The one
+ * idea: a region grows from its only output upwards, taking a producer when all of its uses are
+ * inside already; so a region has one output, no path leaves it and comes back, and it may stand
+ * where its output stood.
  *
  *     before:  a = add(x, y); b = sigmoid(a); c = mul(a, b)
  *     after:   c = pointwise(x, y) { r2 = add x0 x1; r3 = sigmoid r2; r4 = mul r2 r3 }
  *
- * Legal for float32 and bool values (a program computes in float32) of one shape: an operand that is computed at a smaller
- * shape stays outside, so that nothing is computed more often than before. Gain: one read of each input and one write
- * instead of one for each node. Values used outside the region are not recomputed: they end it. */
+ * Legal for float32 and bool values (a program computes in float32) of one shape: an operand that
+ * is computed at a smaller shape stays outside, so that nothing is computed more often than before.
+ * Gain: one read of each input and one write instead of one for each node. Values used outside the
+ * region are not recomputed: they end it. */
 #include "opt/edit.h"
 #include "opt/rules.h"
 
@@ -22,8 +24,8 @@ typedef struct region {
 typedef struct regions {
     hone_graph *graph;
     hone_arena *arena;
-    int *order;    /* of nodes, by the id of out[0] */
-    int *instrs;   /* that a fusable node needs, by the id of out[0]; 0: not fusable */
+    int *order;  /* of nodes, by the id of out[0] */
+    int *instrs; /* that a fusable node needs, by the id of out[0]; 0: not fusable */
     int n_values;
 } regions;
 
@@ -39,8 +41,8 @@ static int body_size(const hone_node *n)
     hone_program_builder b;
     int args[HONE_PROGRAM_INPUTS];
 
-    if (!hone_op_has(n->op, HONE_TRAIT_POINTWISE) || n->n_out != 1 || n->out[0] == NULL || n->n_in < 1 ||
-        n->n_in > 3 || n->n_sub > 0 || !is_program_type(n->out[0]))
+    if (!hone_op_has(n->op, HONE_TRAIT_POINTWISE) || n->n_out != 1 || n->out[0] == NULL ||
+        n->n_in < 1 || n->n_in > 3 || n->n_sub > 0 || !is_program_type(n->out[0]))
         return 0;
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] != NULL && !is_program_type(n->in[i]))
@@ -48,12 +50,12 @@ static int body_size(const hone_node *n)
         args[i] = n->in[i] != NULL ? i : -1;
     }
     hone_program_begin(&b, n->n_in);
-    return hone_program_add_op(&b, n->op, &n->attrs, args, n->n_in) >= 0 ? HONE_MAX(b.n_instr, 1) : 0;
+    return hone_program_add_op(&b, n->op, &n->attrs, args, n->n_in) >= 0 ? HONE_MAX(b.n_instr, 1)
+                                                                         : 0;
 }
 
 static int *about(int *table, const hone_node *n)
 {
-
     return &table[n->out[0]->id];
 }
 
@@ -104,7 +106,8 @@ static bool try_absorb(const regions *all, region *r, const hone_value *v)
 {
     hone_node *n = v != NULL ? v->def : NULL;
 
-    if (n == NULL || n->graph != all->graph || n->out[0] != v || v->id >= all->n_values || is_member(r, n))
+    if (n == NULL || n->graph != all->graph || n->out[0] != v || v->id >= all->n_values ||
+        is_member(r, n))
         return false;
     const int size = *about(all->instrs, n);
     if (size == 0 || r->n_instr + size > INSTR_LIMIT || !hone_shapes_same(v, r->root->out[0]) ||
@@ -154,7 +157,8 @@ static void list_inputs(const region *r, writing *w, bool immediates)
     for (int m = 0; m < r->members.n; m++)
         for (int i = 0; i < r->members.v[m]->n_in; i++) {
             hone_value *v = r->members.v[m]->in[i];
-            bool known = v == NULL || (immediates && is_immediate(v)) || (v->def != NULL && is_member(r, v->def));
+            bool known = v == NULL || (immediates && is_immediate(v)) ||
+                         (v->def != NULL && is_member(r, v->def));
             for (int k = 0; k < w->n_in && !known; k++)
                 known = w->in[k] == v;
             if (!known && w->n_in < HONE_PROGRAM_INPUTS)
@@ -196,25 +200,30 @@ static bool write_bodies(const region *r, writing *w)
     return true;
 }
 
-/* Whether the inputs alone broadcast to the region's shape, so that constants may leave the list. */
+/* Whether the inputs alone broadcast to the region's shape, so that constants may leave the list.
+ */
 static bool inputs_tell_shape(const region *r, const writing *w)
 {
     hone_shape shape = {.rank = 0};
     for (int i = 0; i < w->n_in; i++)
-        if (hone_shape_broadcast(r->root->graph->module->extents, &shape, &w->in[i]->type.shape, &shape) != HONE_OK)
+        if (hone_shape_broadcast(r->root->graph->module->extents, &shape, &w->in[i]->type.shape,
+                                 &shape) != HONE_OK)
             return false;
     return w->n_in > 0 && hone_shape_equal(&shape, &r->root->out[0]->type.shape);
 }
 
-/* A lone node gains nothing by being a program, unless a contraction before it can take the program over. */
+/* A lone node gains nothing by being a program, unless a contraction before it can take the program
+ * over. */
 static bool is_worth_it(const region *r)
 {
     if (r->members.n > 1)
         return true;
     for (int i = 0; i < r->root->n_in; i++) {
         const hone_value *v = r->root->in[i];
-        if (v != NULL && v->def != NULL && hone_value_has_one_use(v) && hone_is_f32(r->root->out[0]) &&
-            (v->def->op == HONE_OP_conv || v->def->op == HONE_OP_matmul || v->def->op == HONE_OP_conv_transpose) &&
+        if (v != NULL && v->def != NULL && hone_value_has_one_use(v) &&
+            hone_is_f32(r->root->out[0]) &&
+            (v->def->op == HONE_OP_conv || v->def->op == HONE_OP_matmul ||
+             v->def->op == HONE_OP_conv_transpose) &&
             hone_shapes_same(v, r->root->out[0]))
             return true;
     }
@@ -236,7 +245,8 @@ static bool replace(const region *r)
     if (!write_bodies(r, &w))
         return false;
     hone_node *made = hone_make_node(root, HONE_OP_pointwise, w.n_in, w.in);
-    made->attrs.pointwise.program = hone_program_end(&w.b, root->graph->module->arena, w.reg[r->members.n - 1]);
+    made->attrs.pointwise.program =
+        hone_program_end(&w.b, root->graph->module->arena, w.reg[r->members.n - 1]);
     made->attrs.pointwise.to = root->out[0]->type.dtype;
     if (!hone_put_in_place(root->out[0], made))
         return false;
@@ -247,7 +257,8 @@ static bool replace(const region *r)
 
 static bool fuse_graph(hone_graph *g)
 {
-    regions all = {.graph = g, .arena = g->module->arena, .n_values = hone_module_value_count(g->module)};
+    regions all = {
+        .graph = g, .arena = g->module->arena, .n_values = hone_module_value_count(g->module)};
     int position = 0;
     bool changed = false;
 
@@ -270,7 +281,8 @@ static bool fuse_graph(hone_graph *g)
             continue;
         sort_members(&all, &r);
         hone_node *after = n->next;
-        if (replace(&r)) { /* members before n may be gone: walk on from what now stands in its place */
+        if (replace(
+                &r)) { /* members before n may be gone: walk on from what now stands in its place */
             prev = after != NULL ? after->prev->prev : g->last->prev;
             changed = true;
         }

@@ -1,9 +1,11 @@
-/* The rule engine: sweeps over the nodes until no rule fires. The one idea: rules for an operator stand together, so a
- * node is offered only to the few that may match, and sweeps alternate in direction, so that a rewrite that travels along
- * a chain gets all the way in one of them. It knows no rule, and nothing of the order of stages. */
+/* The rule engine: sweeps over the nodes until no rule fires. The one idea: rules for an operator
+ * stand together, so a node is offered only to the few that may match, and sweeps alternate in
+ * direction, so that a rewrite that travels along a chain gets all the way in one of them. It knows
+ * no rule, and nothing of the order of stages. */
 #include "opt/rules.h"
 
-/* Rules of each operator, in their given order; bucket 0 (HONE_OP_none) holds those for every operator. */
+/* Rules of each operator, in their given order; bucket 0 (HONE_OP_none) holds those for every
+ * operator. */
 typedef struct rule_index {
     const hone_rule **rule[HONE_OP_COUNT];
     int n[HONE_OP_COUNT];
@@ -15,15 +17,18 @@ static rule_index *index_rules(hone_arena *arena, const hone_rule *const *rules,
     for (int i = 0; i < n; i++)
         index->n[rules[i]->root]++;
     for (int op = 0; op < HONE_OP_COUNT; op++)
-        index->rule[op] = index->n[op] > 0 ? hone_arena_array(arena, (size_t)index->n[op], sizeof(void *)) : NULL;
+        index->rule[op] =
+            index->n[op] > 0 ? hone_arena_array(arena, (size_t)index->n[op], sizeof(void *)) : NULL;
     memset(index->n, 0, sizeof index->n);
     for (int i = 0; i < n; i++)
         index->rule[rules[i]->root][index->n[rules[i]->root]++] = rules[i];
     return index;
 }
 
-/* Offers the node to its rules until none of them fires or it is gone; returns how often one fired. */
-static int offer(const rule_index *index, hone_graph *graph, hone_node *node, const hone_rule **last)
+/* Offers the node to its rules until none of them fires or it is gone; returns how often one fired.
+ */
+static int offer(const rule_index *index, hone_graph *graph, hone_node *node,
+                 const hone_rule **last)
 {
     int fired = 0;
     const int buckets[2] = {(int)node->op, HONE_OP_none};
@@ -50,7 +55,8 @@ static void list_nodes(hone_graph *graph, node_list *list)
         *hone_vec_push(graph->module->arena, list) = n;
 }
 
-/* A node whose outputs nobody uses: what a rewrite leaves behind. Taken out at once, so that "has one use" stays true. */
+/* A node whose outputs nobody uses: what a rewrite leaves behind. Taken out at once, so that "has
+ * one use" stays true. */
 static bool is_dead(const hone_node *node)
 {
     if (node->n_out == 0 || hone_op_has(node->op, HONE_TRAIT_CONTROL))
@@ -89,7 +95,8 @@ hone_status hone_rules_apply(hone_graph *graph, const hone_rule *const *rules, i
         sweep_dead(&list);
         fired += now;
         if (sweep > 1000 || fired > 1000 + 100 * (int64_t)list.n)
-            return hone_error(HONE_ERR_INTERNAL, "applying rules to graph \"%s\": rule %s does not end", graph->name,
+            return hone_error(HONE_ERR_INTERNAL,
+                              "applying rules to graph \"%s\": rule %s does not end", graph->name,
                               last->name);
     }
     *changed = *changed || fired > 0;

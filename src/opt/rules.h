@@ -1,5 +1,5 @@
-/* The rules and passes that pipeline.c puts in order, and the engine's inner face. Every rule's comment stands with its
- * code; docs/passes.md lists them in the order of the pipeline. */
+/* The rules and passes that pipeline.c puts in order, and the engine's inner face. Every rule's
+ * comment stands with its code; docs/passes.md lists them in the order of the pipeline. */
 #ifndef HONE_OPT_RULES_H
 #define HONE_OPT_RULES_H
 

@@ -1,6 +1,7 @@
-/* The sets "canonical" and "scale", second part: constant scales and shifts of output channels go into the weights and bias
- * of the contraction before them. The one idea: whatever it was written as (batch normalisation, Mul, Add, Sub, Div), it is
- * y = scale[c] * x + shift[c]; one function folds that into any anchor. It does not look through other operators. */
+/* The sets "canonical" and "scale", second part: constant scales and shifts of output channels go
+ * into the weights and bias of the contraction before them. The one idea: whatever it was written
+ * as (batch normalisation, Mul, Add, Sub, Div), it is y = scale[c] * x + shift[c]; one function
+ * folds that into any anchor. It does not look through other operators. */
 #include "opt/edit.h"
 #include "opt/rules.h"
 
@@ -11,8 +12,8 @@
  *     batch_normalization(x, gamma, beta, mean, var)   ->   add(mul(x, s), t)
  *     with s = gamma / sqrt(var + epsilon), t = beta - mean * s, of shape [C, 1, ...]
  *
- * Legal in inference mode with constant float32 parameters. The two then go into a convolution's weights, or stay in the
- * pointwise region around them. */
+ * Legal in inference mode with constant float32 parameters. The two then go into a convolution's
+ * weights, or stay in the pointwise region around them. */
 static bool bn_to_scale(hone_graph *g, hone_node *bn)
 {
     const hone_value *x = bn->in[0];
@@ -27,8 +28,10 @@ static bool bn_to_scale(hone_graph *g, hone_node *bn)
     const int64_t n = hone_constant_count(bn->in[1]);
     float *scale = hone_arena_array(arena, (size_t)n + 1, sizeof *scale);
     float *shift = hone_arena_array(arena, (size_t)n + 1, sizeof *shift);
-    const float *gamma = hone_constant_floats(g->module, bn->in[1]), *beta = hone_constant_floats(g->module, bn->in[2]);
-    const float *mean = hone_constant_floats(g->module, bn->in[3]), *var = hone_constant_floats(g->module, bn->in[4]);
+    const float *gamma = hone_constant_floats(g->module, bn->in[1]),
+                *beta = hone_constant_floats(g->module, bn->in[2]);
+    const float *mean = hone_constant_floats(g->module, bn->in[3]),
+                *var = hone_constant_floats(g->module, bn->in[4]);
     for (int64_t i = 0; i < n; i++) {
         const double s = gamma[i] / sqrt((double)var[i] + bn->attrs.batch_normalization.epsilon);
         scale[i] = (float)s;
@@ -47,10 +50,12 @@ const hone_rule hone_rule_bn_to_scale = {"bn_to_scale", HONE_OP_batch_normalizat
 /* A contraction with constant weights: where its output channels are. */
 typedef struct anchor {
     hone_node *node;
-    int channel_axis;    /* of the output */
-    int64_t n;           /* channels */
-    int64_t outer, per, inner; /* weights as [outer, per, inner] whose middle index tells the channel ... */
-    int64_t groups;      /* ... within one of so many groups, which split `outer` (conv_transpose; else 1) */
+    int channel_axis; /* of the output */
+    int64_t n;        /* channels */
+    int64_t outer, per,
+        inner; /* weights as [outer, per, inner] whose middle index tells the channel ... */
+    int64_t
+        groups; /* ... within one of so many groups, which split `outer` (conv_transpose; else 1) */
 } anchor;
 
 static int64_t extents_from(const hone_dims *d, int from, int to)
@@ -74,18 +79,22 @@ static bool anchor_of(hone_value *v, anchor *a)
     switch (n->op) {
     case HONE_OP_conv:
         *a = (anchor){n, 1, w.dim[0], 1, w.dim[0], extents_from(&w, 1, w.rank), 1};
-        return n->attrs.conv.program == NULL && n->attrs.conv.layout == HONE_LAYOUT_FIRST && w.rank > 2;
+        return n->attrs.conv.program == NULL && n->attrs.conv.layout == HONE_LAYOUT_FIRST &&
+               w.rank > 2;
     case HONE_OP_conv_transpose: {
         const int64_t groups = n->attrs.conv_transpose.group;
-        *a = (anchor){n, 1, w.dim[1] * groups, w.dim[0], w.dim[1], extents_from(&w, 2, w.rank), groups};
-        return n->attrs.conv_transpose.program == NULL && n->attrs.conv_transpose.layout == HONE_LAYOUT_FIRST &&
-               w.rank > 2 && groups > 0 && w.dim[0] % groups == 0;
+        *a = (anchor){n,     1, w.dim[1] * groups, w.dim[0], w.dim[1], extents_from(&w, 2, w.rank),
+                      groups};
+        return n->attrs.conv_transpose.program == NULL &&
+               n->attrs.conv_transpose.layout == HONE_LAYOUT_FIRST && w.rank > 2 && groups > 0 &&
+               w.dim[0] % groups == 0;
     }
     case HONE_OP_matmul:
         if (w.rank != 2 || n->attrs.matmul.program != NULL || hone_rank_of(v) < 1)
             return false;
-        *a = n->attrs.matmul.trans_b ? (anchor){n, hone_rank_of(v) - 1, w.dim[0], 1, w.dim[0], w.dim[1], 1}
-                                     : (anchor){n, hone_rank_of(v) - 1, w.dim[1], w.dim[0], w.dim[1], 1, 1};
+        *a = n->attrs.matmul.trans_b
+                 ? (anchor){n, hone_rank_of(v) - 1, w.dim[0], 1, w.dim[0], w.dim[1], 1}
+                 : (anchor){n, hone_rank_of(v) - 1, w.dim[1], w.dim[0], w.dim[1], 1, 1};
         return true;
     default: return false;
     }
@@ -122,7 +131,8 @@ static hone_value *scaled_weights(const anchor *a, const float *scale)
             for (int64_t i = 0; i < a->inner; i++, at++)
                 to[at] = from[at] * s[c];
     }
-    return hone_graph_constant(g, NULL, HONE_F32, &dims, to, (size_t)(a->outer * a->per * a->inner) * sizeof *to);
+    return hone_graph_constant(g, NULL, HONE_F32, &dims, to,
+                               (size_t)(a->outer * a->per * a->inner) * sizeof *to);
 }
 
 /* bias * scale + shift; shift alone where there was no bias. */
@@ -141,7 +151,8 @@ static hone_value *scaled_bias(const anchor *a, const float *scale, const float 
     return hone_make_vector(g, a->n, bias);
 }
 
-/* y = scale * anchor + shift   ->   the anchor with other weights, in y's place. Either may be NULL. */
+/* y = scale * anchor + shift   ->   the anchor with other weights, in y's place. Either may be
+ * NULL. */
 static bool fold_affine(hone_node *at, const anchor *a, const float *scale, const float *shift)
 {
     hone_node *old = a->node;
@@ -161,11 +172,13 @@ static bool fold_affine(hone_node *at, const anchor *a, const float *scale, cons
 /* The node as x and a constant of one number for each channel of x's anchor. */
 static bool split_constant(hone_node *n, anchor *a, int *k, float **c)
 {
-    if (hone_constant_input(n, k) == NULL || !hone_is_f32(n->out[0]) || !anchor_of(n->in[1 - *k], a))
+    if (hone_constant_input(n, k) == NULL || !hone_is_f32(n->out[0]) ||
+        !anchor_of(n->in[1 - *k], a))
         return false;
     hone_module *module = n->graph->module;
     *c = hone_arena_array(module->arena, (size_t)a->n + 1, sizeof **c);
-    return hone_constant_channels(module, n->in[*k], hone_rank_of(n->out[0]), a->channel_axis, a->n, *c);
+    return hone_constant_channels(module, n->in[*k], hone_rank_of(n->out[0]), a->channel_axis, a->n,
+                                  *c);
 }
 
 static bool all_finite(const float *v, int64_t n)
@@ -178,10 +191,11 @@ static bool all_finite(const float *v, int64_t n)
 
 /* fold_scale: a constant scale of the channels goes into the weights.
  *
- *     mul(conv(x, w, b), s)   ->   conv(x, w*s, b*s)        and div(conv, s); conv_transpose, matmul alike
+ *     mul(conv(x, w, b), s)   ->   conv(x, w*s, b*s)        and div(conv, s); conv_transpose,
+ * matmul alike
  *
- * Legal when s is one number for each output channel, w and b are constants and the convolution has no other use. Saves a
- * read and a write of the activation. */
+ * Legal when s is one number for each output channel, w and b are constants and the convolution has
+ * no other use. Saves a read and a write of the activation. */
 static bool fold_scale(hone_graph *g, hone_node *n)
 {
     anchor a;
@@ -204,10 +218,11 @@ const hone_rule hone_rule_fold_scale_div = {"fold_scale_div", HONE_OP_div, fold_
 
 /* fold_shift: a constant shift of the channels goes into the bias.
  *
- *     add(conv(x, w, b), t)   ->   conv(x, w, b+t)        and sub(conv, t); sub(t, conv) with w and b negated
+ *     add(conv(x, w, b), t)   ->   conv(x, w, b+t)        and sub(conv, t); sub(t, conv) with w and
+ * b negated
  *
- * Legal when t is one number for each output channel, b is a constant (w too for sub(t, conv)) and the convolution has no
- * other use. Saves a read and a write of the activation. */
+ * Legal when t is one number for each output channel, b is a constant (w too for sub(t, conv)) and
+ * the convolution has no other use. Saves a read and a write of the activation. */
 static bool fold_shift(hone_graph *g, hone_node *n)
 {
     anchor a;

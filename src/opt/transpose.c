@@ -1,5 +1,6 @@
-/* The set "transposes": what layout leaves, and what the model came with. Two that meet become one or none, one that moves
- * nothing becomes a reshape, and the last swap goes into a matmul's flag (canonical.c). */
+/* The set "transposes": what layout leaves, and what the model came with. Two that meet become one
+ * or none, one that moves nothing becomes a reshape, and the last swap goes into a matmul's flag
+ * (canonical.c). */
 #include "opt/layout.h"
 #include "opt/rules.h"
 
@@ -33,11 +34,13 @@ static bool merge_transposes(hone_graph *g, hone_node *t)
     hone_value *v = same ? inner->in[0] : hone_make_transpose(t, inner->in[0], both);
     return v != NULL && hone_put_value(t->out[0], v);
 }
-const hone_rule hone_rule_merge_transposes = {"merge_transposes", HONE_OP_transpose, merge_transposes};
+const hone_rule hone_rule_merge_transposes = {"merge_transposes", HONE_OP_transpose,
+                                              merge_transposes};
 
 /* transpose_to_reshape:   transpose(x, p)   ->   reshape(x)
  *
- * Legal when p moves only extents of 1 among the others: the bytes stay in order. A view costs nothing. */
+ * Legal when p moves only extents of 1 among the others: the bytes stay in order. A view costs
+ * nothing. */
 static bool transpose_to_reshape(hone_graph *g, hone_node *t)
 {
     int perm[HONE_MAX_RANK];
@@ -53,12 +56,13 @@ static bool transpose_to_reshape(hone_graph *g, hone_node *t)
     hone_value *v = hone_make_reshape(t, t->in[0], &shape);
     return v != NULL && hone_put_value(t->out[0], v);
 }
-const hone_rule hone_rule_transpose_to_reshape = {"transpose_to_reshape", HONE_OP_transpose, transpose_to_reshape};
+const hone_rule hone_rule_transpose_to_reshape = {"transpose_to_reshape", HONE_OP_transpose,
+                                                  transpose_to_reshape};
 
 /* sink_transpose:   f(transpose(x, p))   ->   transpose(f(x), p)
  *
- * Legal for pointwise f with one tensor input (others scalar constants), when x is transposed for f alone, and useful only
- * when f's users transpose again: the pair then meets. */
+ * Legal for pointwise f with one tensor input (others scalar constants), when x is transposed for f
+ * alone, and useful only when f's users transpose again: the pair then meets. */
 static bool sink_transpose(hone_graph *g, hone_node *n)
 {
     int perm[HONE_MAX_RANK];
@@ -76,7 +80,8 @@ static bool sink_transpose(hone_graph *g, hone_node *n)
         if (def != NULL && at < 0) {
             t = def;
             at = i;
-        } else if (n->in[i] != NULL && !(hone_is_constant(n->in[i]) && hone_constant_count(n->in[i]) == 1)) {
+        } else if (n->in[i] != NULL &&
+                   !(hone_is_constant(n->in[i]) && hone_constant_count(n->in[i]) == 1)) {
             return false;
         }
     }

@@ -1,7 +1,8 @@
-/* Widening for the CPU: everything in float16 and bfloat16 is computed in float32. The one idea: types are changed where
- * they stand (values, constants, TYPE attributes), and casts are put only at the borders: the model's own inputs and
- * outputs, and operators that are about the bits themselves. Rounding in between is dropped: answers get closer to the
- * exact ones, not equal to those of a machine that rounds at every step. */
+/* Widening for the CPU: everything in float16 and bfloat16 is computed in float32. The one idea:
+ * types are changed where they stand (values, constants, TYPE attributes), and casts are put only
+ * at the borders: the model's own inputs and outputs, and operators that are about the bits
+ * themselves. Rounding in between is dropped: answers get closer to the exact ones, not equal to
+ * those of a machine that rounds at every step. */
 #include "opt/edit.h"
 #include "opt/rules.h"
 
@@ -15,7 +16,8 @@ static bool is_small_value(const hone_value *v)
     return v != NULL && v->type.kind == HONE_KIND_TENSOR && is_small(v->type.dtype);
 }
 
-/* Operators that look at the bits, or hold tensors whose type a sequence fixes: they keep the small type. */
+/* Operators that look at the bits, or hold tensors whose type a sequence fixes: they keep the small
+ * type. */
 static bool keeps_type(const hone_node *n)
 {
     return n->op == HONE_OP_bit_cast || hone_op_has(n->op, HONE_TRAIT_SEQUENCE);
@@ -31,7 +33,8 @@ static void widen_element(hone_dtype from, const void *data, int64_t i, float *o
 static void widen_constant(hone_module *module, hone_value *v)
 {
     const int64_t n = v->constant->is_splat ? 1 : hone_constant_count(v);
-    float *data = hone_arena_alloc_aligned(module->arena, (size_t)n * sizeof(float) + 1, HONE_ALIGNMENT);
+    float *data =
+        hone_arena_alloc_aligned(module->arena, (size_t)n * sizeof(float) + 1, HONE_ALIGNMENT);
     hone_constant *c = hone_arena_alloc(module->arena, sizeof *c);
 
     for (int64_t i = 0; i < n; i++)
@@ -41,7 +44,8 @@ static void widen_constant(hone_module *module, hone_value *v)
     v->type.dtype = HONE_F32;
 }
 
-/* The casts are made between equal types: widening what is not kept then gives each its direction. */
+/* The casts are made between equal types: widening what is not kept then gives each its direction.
+ */
 static hone_value *make_cast(hone_graph *g, hone_node *before, hone_value *v, hone_dtype to)
 {
     hone_node *cast = hone_node_create(g, before, HONE_OP_cast, v->name, &v, 1, 1);
@@ -181,7 +185,8 @@ static bool has_small(hone_graph *const *graphs, int n_graphs)
     return false;
 }
 
-/* Casts that were between small and wide types now change nothing, or hide one: drop_cast sees to the rest. */
+/* Casts that were between small and wide types now change nothing, or hide one: drop_cast sees to
+ * the rest. */
 hone_status hone_pass_widen(hone_pass_context *c)
 {
     int n = 0;
@@ -197,7 +202,8 @@ hone_status hone_pass_widen(hone_pass_context *c)
         }
     widen_inputs(c->module->main);
     widen_outputs(c->module->main);
-    bool *kept = hone_arena_array(c->module->arena, (size_t)hone_module_value_count(c->module), sizeof *kept);
+    bool *kept = hone_arena_array(c->module->arena, (size_t)hone_module_value_count(c->module),
+                                  sizeof *kept);
     mark_kept(c->module, graphs, n, kept);
     for (int g = 0; g < n; g++)
         widen_graph(c->module, kept, graphs[g]);
