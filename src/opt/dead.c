@@ -30,18 +30,6 @@ static bool is_used(const hone_node *node)
     return false;
 }
 
-/* The bodies' edges go with their owner. */
-static void remove_bodies(hone_node *node)
-{
-    for (int k = 0; k < node->n_sub; k++)
-        while (node->sub[k]->last != NULL) {
-            for (int i = 0; i < node->sub[k]->n_out; i++)
-                hone_graph_set_output(node->sub[k], i, NULL);
-            remove_bodies(node->sub[k]->last);
-            hone_node_remove(node->sub[k]->last);
-        }
-}
-
 static bool sweep(hone_graph *g)
 {
     bool changed = false;
@@ -51,7 +39,6 @@ static bool sweep(hone_graph *g)
             changed |= drop_unused_outputs(node);
             continue;
         }
-        remove_bodies(node);
         hone_node_remove(node);
         changed = true;
     }

@@ -84,7 +84,7 @@ static void turn_axes_operand(hone_node *n, int index, int n_default)
 /* Permutes operand `index`, one number for each axis. */
 static void turn_vector_operand(hone_node *n, int index)
 {
-    int perm[HONE_MAX_RANK];
+    int perm[HONE_MAX_RANK] = {0};
     hone_value *v = hone_input(n, index);
 
     if (v == NULL)
@@ -342,7 +342,7 @@ static hone_layout_form fits_view(const hone_node *n)
  * in the operand). */
 static void turn_view(hone_node *n)
 {
-    int perm[HONE_MAX_RANK];
+    int perm[HONE_MAX_RANK] = {0};
     int64_t operand[HONE_MAX_RANK];
     const int rank = hone_rank_of(n->out[0]);
 
@@ -366,7 +366,7 @@ static hone_layout_form fits_quantize(const hone_node *n)
 
 static bool is_perm(const hone_node *n, void (*make)(int rank, int *perm))
 {
-    int perm[HONE_MAX_RANK];
+    int perm[HONE_MAX_RANK] = {0};
     const hone_ints given = n->attrs.transpose.perm;
 
     make(given.n, perm);
