@@ -17,9 +17,9 @@
 
 struct CMUnitTest {
     const char *name;
-    void (*run)(void **state);
-    int (*setup)(void **state);
-    int (*teardown)(void **state);
+    void (*test_func)(void **state);
+    int (*setup_func)(void **state);
+    int (*teardown_func)(void **state);
     void *initial_state;
 };
 
@@ -99,12 +99,12 @@ static int cross_run_test(const struct CMUnitTest *test, void *group_state)
     void *state = test->initial_state ? test->initial_state : group_state;
     int result;
 
-    if (test->setup && test->setup(&state))
+    if (test->setup_func && test->setup_func(&state))
         return CROSS_FAILED;
     result = setjmp(cross_leave);
     if (result == 0)
-        test->run(&state);
-    if (test->teardown && test->teardown(&state))
+        test->test_func(&state);
+    if (test->teardown_func && test->teardown_func(&state))
         result = CROSS_FAILED;
     return result;
 }
