@@ -25,3 +25,21 @@ if(TARGET hone_layer_cli)
     target_link_libraries(hone_tool PRIVATE hone_build_static hone_media_static ${HONE_jansson_ARCHIVE})
     target_link_options(hone_tool PRIVATE -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now)
 endif()
+
+# The manual and the shells' completions are made by the tool itself, of its own tables.
+if(TARGET hone_tool AND NOT CMAKE_CROSSCOMPILING)
+    set(hone_pages ${CMAKE_CURRENT_BINARY_DIR}/pages)
+    file(MAKE_DIRECTORY ${hone_pages})
+    add_custom_command(
+        OUTPUT ${hone_pages}/hone.1 ${hone_pages}/hone ${hone_pages}/_hone ${hone_pages}/hone.fish
+        COMMAND hone_tool help --man > ${hone_pages}/hone.1
+        COMMAND hone_tool help --completion=bash > ${hone_pages}/hone
+        COMMAND hone_tool help --completion=zsh > ${hone_pages}/_hone
+        COMMAND hone_tool help --completion=fish > ${hone_pages}/hone.fish
+        DEPENDS hone_tool VERBATIM)
+    add_custom_target(hone_pages ALL DEPENDS ${hone_pages}/hone.1)
+    install(FILES ${hone_pages}/hone.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${hone_pages}/hone DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    install(FILES ${hone_pages}/_hone DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+    install(FILES ${hone_pages}/hone.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
