@@ -81,7 +81,9 @@ struct hone_module {
     struct hone_names *names; /* values by name, see names.c */
     hone_fact *facts;         /* scratch of inference, n_facts of them */
     int n_facts;
-    int infer_depth;          /* control-flow nodes being inferred */
+    int infer_depth;          /* control-flow nodes being inferred, and what they know of loops, see control.c */
+    uint16_t *carried;
+    int n_carried;
 };
 
 hone_module *hone_module_create(hone_arena *arena); /* with an empty main graph */
@@ -125,6 +127,7 @@ int hone_value_use_count(const hone_value *value);
 bool hone_value_has_one_use(const hone_value *value); /* exactly one, and not as a graph output */
 bool hone_value_is_output(const hone_value *value);   /* of any graph */
 bool hone_graph_is_within(const hone_graph *graph, const hone_graph *outer);
+bool hone_type_equal(const hone_type *a, const hone_type *b);
 
 /* Runs the node's inference and writes its outputs' types and partial values. Errors name the node. CONTROL nodes infer
  * their subgraphs too (loop-carried shapes that change from round to round become unknown extents). */

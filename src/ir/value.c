@@ -33,6 +33,17 @@ bool hone_graph_is_within(const hone_graph *graph, const hone_graph *outer)
     return graph != NULL;
 }
 
+bool hone_type_equal(const hone_type *a, const hone_type *b)
+{
+    if (a->kind != b->kind || a->dtype != b->dtype || a->key != b->key ||
+        !a->element != !b->element)
+        return false;
+    const bool has_shape = a->kind == HONE_KIND_TENSOR || a->kind == HONE_KIND_SPARSE;
+    if (has_shape && !hone_shape_equal(&a->shape, &b->shape))
+        return false;
+    return !a->element || hone_type_equal(a->element, b->element);
+}
+
 bool hone_value_is_static(const hone_value *value)
 {
     return value->type.kind == HONE_KIND_TENSOR && value->type.dtype != HONE_NONE &&
