@@ -267,6 +267,14 @@ void hone_node_remove(hone_node *node)
     node->graph = NULL;
 }
 
+void hone_node_drop_output(hone_node *node, int index)
+{
+    assert(!node->out[index] || !node->out[index]->first_use);
+    if (node->out[index])
+        hone_names_release(node->graph->module, node->out[index]);
+    node->out[index] = NULL;
+}
+
 void hone_node_move(hone_node *node, hone_node *before)
 {
     hone_graph *graph = node->graph;

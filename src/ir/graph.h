@@ -114,6 +114,7 @@ void hone_value_rename(hone_value *value, const char *name); /* made unique */
 void hone_node_set_input(hone_node *node, int index, hone_value *value); /* keeps use-lists */
 void hone_node_resize_inputs(hone_node *node, int n_in);                 /* new ones NULL */
 void hone_node_remove(hone_node *node); /* its outputs must have no uses; its subgraphs go with it */
+void hone_node_drop_output(hone_node *node, int index); /* which has no uses: out[index] becomes NULL */
 void hone_node_move(hone_node *node, hone_node *before);                 /* within its graph */
 /* Every use of `from` (graph outputs too) becomes a use of `to`, but for those of the node that defines `to`. The name of
  * an output of the main graph moves with it; where `to` cannot take it (hone_value_can_rename is false), a new identity
