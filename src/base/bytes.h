@@ -18,7 +18,7 @@ static inline bool hone_bytes_equal(hone_bytes a, hone_bytes b)
 
 static inline bool hone_bytes_is(hone_bytes a, const char *text)
 {
-    return a.size == strlen(text) && memcmp(a.data, text, a.size) == 0;
+    return a.size == strlen(text) && (a.size == 0 || memcmp(a.data, text, a.size) == 0);
 }
 
 /* XXH3 of 64 bits; also the hash behind every table of the builder. */

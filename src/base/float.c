@@ -93,7 +93,7 @@ static uint8_t encode(const small_float *f, float x, bool saturate)
     const float largest = decode(f, f->largest), magnitude = fabsf(x);
     if (magnitude <= 2 * largest) {
         frexpf(magnitude, &exponent); /* magnitude in [2^(exponent-1), 2^exponent) */
-        exponent = HONE_MAX(exponent - 1, 1 - f->bias);
+        exponent = magnitude > 0 ? HONE_MAX(exponent - 1, 1 - f->bias) : 1 - f->bias;
         /* Units in the last place; rounding up to the next power carries into the exponent by
          * itself. */
         const int units = (int)nearbyintf(ldexpf(magnitude, f->mantissa_bits - exponent));

@@ -1,4 +1,5 @@
-/* The protobuf cursor: what it yields, and that every damage ends the walk with a fault rather than a read past the end. */
+/* The protobuf cursor: what it yields, and that every damage ends the walk with a fault rather than
+ * a read past the end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,20 +9,21 @@
 
 #include "base/protobuf.h"
 
-#define BYTES(...)                                                                                                     \
-    (hone_bytes)                                                                                                       \
-    {                                                                                                                  \
-        (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})                                         \
+#define BYTES(...)                                                                                 \
+    (hone_bytes)                                                                                   \
+    {                                                                                              \
+        (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})                     \
     }
 
 static void test_pb_next_yields_every_wire_type(void **state)
 {
     (void)state;
-    const hone_bytes bytes = BYTES(0x08, 0x96, 0x01,                             /* 1: varint 150 */
-                                   0x12, 0x02, 'h', 'i',                         /* 2: "hi" */
-                                   0x1d, 0x00, 0x00, 0x80, 0x3f,                 /* 3: float 1 */
-                                   0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f,           /* 4: double 1 */
-                                   0xfa, 0xff, 0xff, 0xff, 0x0f, 0x00);          /* the last field number, empty */
+    const hone_bytes bytes =
+        BYTES(0x08, 0x96, 0x01,                    /* 1: varint 150 */
+              0x12, 0x02, 'h', 'i',                /* 2: "hi" */
+              0x1d, 0x00, 0x00, 0x80, 0x3f,        /* 3: float 1 */
+              0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f,  /* 4: double 1 */
+              0xfa, 0xff, 0xff, 0xff, 0x0f, 0x00); /* the last field number, empty */
     hone_pb pb = hone_pb_of(bytes);
     hone_pb_field f;
 
