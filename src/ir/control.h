@@ -4,6 +4,8 @@
 
 #include "ir/graph.h"
 
+hone_extent hone_extent_data_symbol(hone_extents *table, const char *name, int64_t min, int64_t max);
+
 /* Infers the subgraphs of a CONTROL node and writes its outputs' types. */
 hone_status hone_control_infer(hone_node *node);
 
