@@ -374,7 +374,7 @@ static hone_status parse_symbol(hone_ir_parser *p, bool from_data)
 
 static hone_status parse_property(hone_ir_parser *p)
 {
-    const char *key, *value;
+    const char *key = NULL, *value = NULL;
 
     HONE_TRY(parse_text(p, &key));
     HONE_TRY(parse_text(p, &value));
