@@ -31,6 +31,32 @@ void hone_cpu_for(const hone_cpu_call *call, int64_t n, int64_t grain, hone_rang
         hone_pool_run(call->pool, run_range, &job, (n + grain - 1) / grain);
 }
 
+typedef struct thread_job {
+    hone_thread_fn fn;
+    void *ctx;
+    int64_t n, grain;
+} thread_job;
+
+static void run_thread(void *ctx, int64_t task, int thread)
+{
+    const thread_job *job = ctx;
+    const int64_t begin = task * job->grain;
+
+    job->fn(job->ctx, begin, HONE_MIN(begin + job->grain, job->n), thread);
+}
+
+void hone_cpu_for_thread(const hone_cpu_call *call, int64_t n, int64_t grain, hone_thread_fn fn, void *ctx)
+{
+    thread_job job = {fn, ctx, n, grain};
+
+    if (n <= 0)
+        return;
+    if (n <= grain || !call->pool)
+        fn(ctx, 0, n, 0);
+    else
+        hone_pool_run(call->pool, run_thread, &job, (n + grain - 1) / grain);
+}
+
 /* ---- loops ----------------------------------------------------------------------------------------------------------- */
 
 void hone_loop_add(hone_loop *loop, int64_t dim, int64_t stride0, int64_t stride1)

@@ -13,6 +13,14 @@
 typedef void (*hone_range_fn)(void *ctx, int64_t begin, int64_t end);
 void hone_cpu_for(const hone_cpu_call *call, int64_t n, int64_t grain, hone_range_fn fn, void *ctx);
 
+/* The same, with the number of the thread in [0, hone_pool_threads) that runs the piece, for scratch of its own. */
+typedef void (*hone_thread_fn)(void *ctx, int64_t begin, int64_t end, int thread);
+void hone_cpu_for_thread(const hone_cpu_call *call, int64_t n, int64_t grain, hone_thread_fn fn, void *ctx);
+static inline int hone_call_threads(const hone_cpu_call *call)
+{
+    return call->pool ? hone_pool_threads(call->pool) : 1;
+}
+
 /* Items to a task where each item costs `steps` inner steps. */
 static inline int64_t hone_grain(int64_t steps)
 {
