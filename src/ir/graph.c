@@ -115,15 +115,24 @@ static void relink_use(hone_value *value, hone_use *use)
     *(use->next ? &use->next->prev : &value->last_use) = use;
 }
 
+/* Longer room for the uses of a graph's outputs. Each is copied only after those before it have
+ * told it where they are now: neighbours in the array may be neighbours in a list. */
+static void move_output_uses(hone_graph *graph, hone_use *uses)
+{
+    for (int i = 0; i < graph->n_out; i++) {
+        uses[i] = graph->out_use[i];
+        relink_use(graph->out[i], &uses[i]);
+    }
+    graph->out_use = uses;
+}
+
 void hone_graph_output(hone_graph *graph, hone_value *value)
 {
     hone_arena *arena = graph->module->arena;
     hone_use *uses = with_room(arena, graph->out_use, graph->n_out, sizeof *uses);
 
     if (uses != graph->out_use)
-        for (int i = 0; i < graph->n_out; i++)
-            relink_use(graph->out[i], &uses[i]);
-    graph->out_use = uses;
+        move_output_uses(graph, uses);
     graph->out = with_room(arena, graph->out, graph->n_out, sizeof(hone_value *));
     graph->out[graph->n_out] = value;
     uses[graph->n_out] = (hone_use){.graph = graph, .index = graph->n_out};

@@ -1,4 +1,5 @@
-/* IR text: what is printed parses to what prints the same; what is no IR text is refused with the place. */
+/* IR text: what is printed parses to what prints the same; what is no IR text is refused with the
+ * place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +35,8 @@ static const char *const round_trips[] = {
 
     /* names that need quotes, an output as input, the same value twice */
     "hone-ir 1\n"
-    "graph \"a graph\"(%\"input:0\": float32[2], %\"a \\\"b\\\"\": float32[2]) -> (%\"input:0\", %s, %s) {\n"
+    "graph \"a graph\"(%\"input:0\": float32[2], %\"a \\\"b\\\"\": float32[2]) -> (%\"input:0\", "
+    "%s, %s) {\n"
     "  %s: float32[2] = add \"\\x01\\\\\" (%\"input:0\", %\"a \\\"b\\\"\")\n"
     "}\n",
 
@@ -43,19 +45,23 @@ static const char *const round_trips[] = {
     "symbol h [2, inf]\n"
     "symbol w [1, 100]\n"
     "data nz.0 [0, 12]\n"
-    "graph main(%a: ?[*], %b: float16[*], %c: ?[w + h*nz.0,?], %d: int64[4]{1, h, ?, w}, %e: int64[0]{}, "
+    "graph main(%a: ?[*], %b: float16[*], %c: ?[w + h*nz.0,?], %d: int64[4]{1, h, ?, w}, %e: "
+    "int64[0]{}, "
     "%f: int64[]{w}) -> () {\n"
     "}\n",
 
     /* kinds of values */
     "hone-ir 1\n"
-    "graph main(%a: sequence(float32[2,2]), %b: sequence(float32), %c: optional(sequence(int64[*])), "
-    "%d: map(int64, float32), %e: map(string, float32[]), %f: sparse(float32[3,4]), %g: optional(?)) -> () {\n"
+    "graph main(%a: sequence(float32[2,2]), %b: sequence(float32), %c: "
+    "optional(sequence(int64[*])), "
+    "%d: map(int64, float32), %e: map(string, float32[]), %f: sparse(float32[3,4]), %g: "
+    "optional(?)) -> () {\n"
     "}\n",
 
     /* constants of all forms */
     "hone-ir 1\n"
-    "graph main() -> (%i8, %u64, %bool, %i4, %u4x, %f16, %bf16, %f8, %text, %none, %nan, %splat, %splat2, %c64, "
+    "graph main() -> (%i8, %u64, %bool, %i4, %u4x, %f16, %bf16, %f8, %text, %none, %nan, %splat, "
+    "%splat2, %c64, "
     "%inf, %f64, %scalar) {\n"
     "  %i8: int8[2] = {-128, 127}\n"
     "  %u64: uint64[1] = {18446744073709551615}\n"
@@ -89,7 +95,8 @@ static const char *const round_trips[] = {
     /* programs */
     "hone-ir 1\n"
     "graph main(%a: float32[4], %b: float32[4]) -> (%y) {\n"
-    "  %y: float32[4] = pointwise \"p\" (%a, %b) {program=(x0, x1) { r2 = add x0 x1; r3 = relu r2 }}\n"
+    "  %y: float32[4] = pointwise \"p\" (%a, %b) {program=(x0, x1) { r2 = add x0 x1; r3 = relu r2 "
+    "}}\n"
     "}\n",
 
     /* subgraphs that use values around them, three deep, each with constants of its own */
@@ -102,7 +109,8 @@ static const char *const round_trips[] = {
     "    %a: float32[2] = add \"a\" (%t, %one)\n"
     "  } graph else() -> (%x) {\n"
     "  }\n"
-    "  %last: float32[2], %all: float32[?,2] = loop \"l\" (%m, _, %x) graph body(%i: int64[], %go: bool[], "
+    "  %last: float32[2], %all: float32[?,2] = loop \"l\" (%m, _, %x) graph body(%i: int64[], %go: "
+    "bool[], "
     "%s: float32[2]) -> (%go, %n, %n) {\n"
     "    %n: float32[2] = if \"inner\" (%go) graph then() -> (%p) {\n"
     "      %p: float32[2] = add \"a\" (%s, %one)\n"
@@ -127,11 +135,12 @@ static void test_round_trips(void **state)
 
 static void test_comments_and_spaces(void **state)
 {
-    const hone_module *module = ir_module(*state, "hone-ir 1 # a comment\n"
-                                                  "# graph nonsense\n"
-                                                  "graph main ( %x : float32 [ 2 , n + 1 ] ) -> ( %y )\n"
-                                                  "{ # here\n"
-                                                  "%y:float32[2,n + 1]=relu(%x) }   # done");
+    const hone_module *module =
+        ir_module(*state, "hone-ir 1 # a comment\n"
+                          "# graph nonsense\n"
+                          "graph main ( %x : float32 [ 2 , n + 1 ] ) -> ( %y )\n"
+                          "{ # here\n"
+                          "%y:float32[2,n + 1]=relu(%x) }   # done");
 
     assert_string_equal(ir_type(module, "y"), "float32[2,n + 1]");
     assert_int_equal(module->main->first->op, HONE_OP_relu);
@@ -166,12 +175,16 @@ static const struct {
     {"another version", "hone-ir 2\n", "expected hone-ir 1"},
     {"no graph", "hone-ir 1\n", "expected property, symbol, data or graph"},
     {"not closed", "hone-ir 1\ngraph main() -> () {", "found the end of the text"},
-    {"text behind", "hone-ir 1\ngraph main() -> () {\n}\nmore", "line 4: expected the end of the text, found \"more\""},
-    {"no such operator", MAIN("%y: float32[2] = relux (%x)"), "line 3: expected an operator, found \"relux (%x)\""},
+    {"text behind", "hone-ir 1\ngraph main() -> () {\n}\nmore",
+     "line 4: expected the end of the text, found \"more\""},
+    {"no such operator", MAIN("%y: float32[2] = relux (%x)"),
+     "line 3: expected an operator, found \"relux (%x)\""},
     {"no such value", MAIN("%y: float32[2] = relu (%z)"), "a value that is defined before"},
-    {"used before", MAIN("%y: float32[2] = relu (%z)\n%z: float32[2] = relu (%x)"), "a value that is defined before"},
+    {"used before", MAIN("%y: float32[2] = relu (%z)\n%z: float32[2] = relu (%x)"),
+     "a value that is defined before"},
     {"twice", MAIN("%x: float32[2] = relu (%x)"), "a new name"},
-    {"twice in a node", MAIN("%a: float32[2], %a: float32[2] = topk (%x, %x)"), "outputs of different names"},
+    {"twice in a node", MAIN("%a: float32[2], %a: float32[2] = topk (%x, %x)"),
+     "outputs of different names"},
     {"no type", MAIN("%y = relu (%x)"), "expected :"},
     {"no such type", MAIN("%y: float31[2] = relu (%x)"), "expected a type"},
     {"no shape", MAIN("%y: float32 = relu (%x)"), "expected ["},
@@ -179,19 +192,24 @@ static const struct {
     {"negative extent", MAIN("%y: float32[-2] = relu (%x)"), "extent that is negative"},
     {"bad extent", MAIN("%y: float32[(n] = relu (%x)"), "expected an extent"},
     {"33 elements",
-     MAIN("%y: int64[33]{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0} = relu (%x)"),
+     MAIN("%y: int64[33]{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0} = relu "
+          "(%x)"),
      "at most 32 elements"},
     {"too many inputs", MAIN("%y: float32[2] = relu (%x, %x)"), "2 inputs; 1 to 1 are allowed"},
     {"input absent", MAIN("%y: float32[2] = add (%x, _)"), "input 1 is absent"},
     {"too few outputs", MAIN("= relu (%x)"), "0 outputs"},
-    {"no such attribute", MAIN("%y: float32[2] = relu (%x) {axis=1}"), "an attribute of this operator"},
+    {"no such attribute", MAIN("%y: float32[2] = relu (%x) {axis=1}"),
+     "an attribute of this operator"},
     {"no subgraph", MAIN("%y: float32[2] = if (%x)"), "0 subgraphs; 2 are needed"},
-    {"subgraph of relu", MAIN("%y: float32[2] = relu (%x) graph b() -> () {}"), "1 subgraphs; 0 are needed"},
+    {"subgraph of relu", MAIN("%y: float32[2] = relu (%x) graph b() -> () {}"),
+     "1 subgraphs; 0 are needed"},
     {"inner value outside",
-     MAIN("%y: float32[2] = if (%x) graph a() -> (%t) { %t: float32[2] = relu (%x) } graph b() -> (%x) { }\n"
+     MAIN("%y: float32[2] = if (%x) graph a() -> (%t) { %t: float32[2] = relu (%x) } graph b() -> "
+          "(%x) { }\n"
           "%z: float32[2] = relu (%t)"),
      "outside of the graph"},
-    {"own output inside", MAIN("%y: float32[2] = if (%x) graph a() -> (%y) { } graph b() -> (%x) { }"),
+    {"own output inside",
+     MAIN("%y: float32[2] = if (%x) graph a() -> (%y) { } graph b() -> (%x) { }"),
      "before it is defined"},
     {"no such output", "hone-ir 1\ngraph main() -> (%y) {\n}\n", "no value \"y\" for its output 0"},
     {"no such output here", "hone-ir 1\ngraph main() -> (_) {\n}\n", "the name of an output"},
@@ -200,21 +218,27 @@ static const struct {
     {"constant too long", MAIN("%a: int8[1] = {1, 2}"), "expected }"},
     {"constant of unknown size", MAIN("%a: int8[n] = {1}"), "a type of numbers"},
     {"constant of no type", MAIN("%a: ?[1] = {1}"), "a type of numbers"},
-    {"constant without end", MAIN("%a: int64[1] = {99999999999999999999}"), "a number of the constant's type"},
+    {"constant without end", MAIN("%a: int64[1] = {99999999999999999999}"),
+     "a number of the constant's type"},
     {"constant of words", MAIN("%a: int64[1] = {one}"), "a number of the constant's type"},
-    {"constant of too many bytes", MAIN("%a: float32[1] = base64 \"AAAAAAAA\""), "base64 of as many bytes"},
-    {"constant of too few bytes", MAIN("%a: float32[4] = base64 \"AAAAAAAA\""), "base64 of as many bytes"},
-    {"constant of other letters", MAIN("%a: uint8[3] = base64 \"A!AA\""), "base64 of as many bytes"},
+    {"constant of too many bytes", MAIN("%a: float32[1] = base64 \"AAAAAAAA\""),
+     "base64 of as many bytes"},
+    {"constant of too few bytes", MAIN("%a: float32[4] = base64 \"AAAAAAAA\""),
+     "base64 of as many bytes"},
+    {"constant of other letters", MAIN("%a: uint8[3] = base64 \"A!AA\""),
+     "base64 of as many bytes"},
     {"constant overflows", MAIN("%a: float32[4611686018427387904,4] = {}"), "a type of numbers"},
     {"strings as bytes", MAIN("%a: string[1] = base64 \"AAAA\""), "contents"},
     {"huge numbers", MAIN("%a: float32[1000000] = {1}"), "too large for numbers"},
     {"open quote", MAIN("%\"y: float32[2] = relu (%x)"), "a closing quote"},
     {"bad escape", MAIN("%\"\\q\": float32[2] = relu (%x)"), "an escape that exists"},
     {"zero in a name", MAIN("%\"\\x00\": float32[2] = relu (%x)"), "without zero bytes"},
-    {"range upside down", "hone-ir 1\nsymbol N [5, 2]\ngraph main() -> () {\n}\n", "a range of extents"},
+    {"range upside down", "hone-ir 1\nsymbol N [5, 2]\ngraph main() -> () {\n}\n",
+     "a range of extents"},
     {"range of words", "hone-ir 1\nsymbol N [a, 2]\ngraph main() -> () {\n}\n", "a number or inf"},
     {"program has other inputs",
-     MAIN("%y: float32[2] = pointwise (%x) {program=(x0, x1) { r2 = add x0 x1 }}"), "its program has 2 inputs"},
+     MAIN("%y: float32[2] = pointwise (%x) {program=(x0, x1) { r2 = add x0 x1 }}"),
+     "its program has 2 inputs"},
     {"no program", MAIN("%y: float32[2] = pointwise (%x)"), "program is absent"},
 };
 
@@ -249,8 +273,9 @@ static void test_zero_bytes_are_refused(void **state)
 {
     hone_module *module = NULL;
 
-    assert_int_equal(ir_parse_bytes(*state, (hone_bytes){(const uint8_t *)"hone-ir 1\0", 10}, &module),
-                     HONE_ERR_FORMAT);
+    assert_int_equal(
+        ir_parse_bytes(*state, (hone_bytes){(const uint8_t *)"hone-ir 1\0", 10}, &module),
+        HONE_ERR_FORMAT);
     assert_int_equal(ir_parse_bytes(*state, (hone_bytes){NULL, 0}, &module), HONE_ERR_FORMAT);
 }
 
@@ -274,8 +299,10 @@ static void test_nesting_is_bounded(void **state)
     static const char head[] = "hone-ir 1\ngraph main(%c: bool[]) -> () {\n";
 
     assert_int_equal(parse_nested(*state, head, "_ = if (%c) graph t() -> () {\n"), HONE_ERR_LIMIT);
-    assert_int_equal(parse_nested(*state, "hone-ir 1\ngraph main(%c: ", "sequence("), HONE_ERR_LIMIT);
-    assert_int_equal(parse_nested(*state, "hone-ir 1\ngraph main(%c: float32[", "("), HONE_ERR_FORMAT);
+    assert_int_equal(parse_nested(*state, "hone-ir 1\ngraph main(%c: ", "sequence("),
+                     HONE_ERR_LIMIT);
+    assert_int_equal(parse_nested(*state, "hone-ir 1\ngraph main(%c: float32[", "("),
+                     HONE_ERR_FORMAT);
 }
 
 static void test_memory_runs_out_anywhere(void **state)
