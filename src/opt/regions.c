@@ -35,6 +35,15 @@ static bool is_program_type(const hone_value *v)
            (v->type.dtype == HONE_F32 || v->type.dtype == HONE_BOOL);
 }
 
+/* What a region can load: a cast to float32 may read integers, as loading converts them. */
+static bool is_loadable(const hone_node *n, const hone_value *v)
+{
+    const hone_dtype t = v->type.dtype;
+    return is_program_type(v) ||
+           (n->op == HONE_OP_cast && v->type.kind == HONE_KIND_TENSOR && v->type.shape.rank >= 0 &&
+            (t == HONE_I32 || t == HONE_I64 || t == HONE_U8 || t == HONE_I8));
+}
+
 /* The instructions that a node's body takes, or 0 where it has none in float32. */
 static int body_size(const hone_node *n)
 {
@@ -45,7 +54,7 @@ static int body_size(const hone_node *n)
         n->n_in < 1 || n->n_in > 3 || n->n_sub > 0 || !is_program_type(n->out[0]))
         return 0;
     for (int i = 0; i < n->n_in; i++) {
-        if (n->in[i] != NULL && !is_program_type(n->in[i]))
+        if (n->in[i] != NULL && !is_loadable(n, n->in[i]))
             return 0;
         args[i] = n->in[i] != NULL ? i : -1;
     }
@@ -212,24 +221,6 @@ static bool inputs_tell_shape(const region *r, const writing *w)
     return w->n_in > 0 && hone_shape_equal(&shape, &r->root->out[0]->type.shape);
 }
 
-/* A lone node gains nothing by being a program, unless a contraction before it can take the program
- * over. */
-static bool is_worth_it(const region *r)
-{
-    if (r->members.n > 1)
-        return true;
-    for (int i = 0; i < r->root->n_in; i++) {
-        const hone_value *v = r->root->in[i];
-        if (v != NULL && v->def != NULL && hone_value_has_one_use(v) &&
-            hone_is_f32(r->root->out[0]) &&
-            (v->def->op == HONE_OP_conv || v->def->op == HONE_OP_matmul ||
-             v->def->op == HONE_OP_conv_transpose) &&
-            hone_shapes_same(v, r->root->out[0]))
-            return true;
-    }
-    return false;
-}
-
 static bool replace(const region *r)
 {
     hone_node *root = r->root;
@@ -277,8 +268,6 @@ static bool fuse_graph(hone_graph *g)
         region r = {.root = n, .n_instr = *about(all.instrs, n)};
         *hone_vec_push(all.arena, &r.members) = n;
         grow(&all, &r);
-        if (!is_worth_it(&r))
-            continue;
         sort_members(&all, &r);
         hone_node *after = n->next;
         if (replace(
