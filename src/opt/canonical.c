@@ -152,6 +152,42 @@ static bool transpose_into_matmul(hone_graph *g, hone_node *m)
 const hone_rule hone_rule_transpose_into_matmul = {"transpose_into_matmul", HONE_OP_matmul,
                                                    transpose_into_matmul};
 
+/* transpose_of_heads: keys are transposed so that lines stay whole, and the swap becomes a flag.
+ *
+ *     matmul(q, transpose(k, [0, 2, 3, 1]))   ->   matmul(q, transpose(k, [0, 2, 1, 3]), trans_b)
+ *
+ * Legal for any permutation; done when the last axis moves and, with the last two swapped back,
+ * does not. The transpose then copies whole lines instead of single elements, and equals that of
+ * the values, so that it often is common. */
+static bool transpose_of_heads(hone_graph *g, hone_node *m)
+{
+    bool changed = false;
+
+    (void)g;
+    for (int i = 0; i < 2; i++) {
+        hone_node *t = hone_single_def_of(m->in[i], HONE_OP_transpose);
+        int64_t *flag = i == 0 ? &m->attrs.matmul.trans_a : &m->attrs.matmul.trans_b;
+        const int rank = t != NULL ? hone_rank_of(t->in[0]) : 0;
+        int perm[HONE_MAX_RANK];
+        if (rank < 3 || t->attrs.transpose.perm.n != rank ||
+            t->attrs.transpose.perm.v[rank - 2] != rank - 1)
+            continue;
+        for (int k = 0; k < rank; k++)
+            perm[k] = (int)t->attrs.transpose.perm.v[k];
+        perm[rank - 2] = perm[rank - 1];
+        perm[rank - 1] = rank - 1;
+        hone_value *v = hone_make_transpose(t, t->in[0], perm);
+        if (v == NULL)
+            continue;
+        *flag = !*flag;
+        hone_node_set_input(m, i, v);
+        changed = true;
+    }
+    return changed;
+}
+const hone_rule hone_rule_transpose_of_heads = {"transpose_of_heads", HONE_OP_matmul,
+                                                transpose_of_heads};
+
 /* The scalar constant by which a mul or div node multiplies; *x its other input. */
 static bool scale_of(const hone_node *n, hone_value **x, double *scale)
 {
