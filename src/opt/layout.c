@@ -78,6 +78,10 @@ static void add_node(layout *l, node_plan *p)
 {
     p->choice = hone_layout_choice_of(p->node);
     p->in = p->out = -1;
+    if (p->choice.joins) {
+        p->in = p->out = l->plans[p->node->in[0]->def->mark].out;
+        return;
+    }
     switch (p->choice.form) {
     case HONE_FORM_FIXED: break;
     case HONE_FORM_FREE:

@@ -28,6 +28,7 @@ typedef enum hone_layout_inputs {
 typedef struct hone_layout_choice {
     hone_layout_form form;
     hone_layout_inputs inputs;
+    bool joins; /* chooses as the producer of in[0] does: inner nodes of a pattern */
     void (*turn)(hone_node *node); /* makes attributes and operands those of channels last; NULL:
                                       nothing to do */
 } hone_layout_choice;

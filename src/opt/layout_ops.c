@@ -415,6 +415,70 @@ static hone_layout_form fits_pointwise(const hone_node *n)
     return HONE_FORM_FIXED;
 }
 
+/* ---- channel shuffle ---- */
+
+/* Whether n is the first node of a channel shuffle, which is one choice of layout:
+ *
+ *     first:  reshape [N,G,K,H,W], transpose [0,2,1,3,4], reshape [N,C,H,W]
+ *     last:   reshape [N,H,W,G,K], transpose [0,1,2,4,3], reshape [N,H,W,C] */
+static bool splits_shuffle(const hone_node *n)
+{
+    static const int64_t swap[5] = {0, 2, 1, 3, 4};
+
+    if (n == NULL || n->op != HONE_OP_reshape || rank_in(n) != 4 || hone_rank_of(n->out[0]) != 5 ||
+        !hone_value_has_one_use(n->out[0]))
+        return false;
+    const hone_shape *x = &n->in[0]->type.shape, *y = &n->out[0]->type.shape;
+    const hone_node *t = n->out[0]->first_use->node;
+    if (t->op != HONE_OP_transpose || t->attrs.transpose.perm.n != 5 || t->graph != n->graph ||
+        memcmp(t->attrs.transpose.perm.v, swap, sizeof swap) != 0 ||
+        !hone_value_has_one_use(t->out[0]))
+        return false;
+    const hone_node *merge = t->out[0]->first_use->node;
+    if (merge->op != HONE_OP_reshape || merge->graph != n->graph ||
+        !hone_shapes_same(merge->out[0], n->in[0]))
+        return false;
+    for (int i = 1; i < 5; i++)
+        if (!hone_extent_is_number(y->dim[i]) || y->dim[i] == 0)
+            return false;
+    return x->dim[0] == y->dim[0] && x->dim[2] == y->dim[3] && x->dim[3] == y->dim[4];
+}
+
+static bool swaps_shuffle(const hone_node *n)
+{
+    return n != NULL && n->op == HONE_OP_transpose && splits_shuffle(n->in[0]->def);
+}
+
+static void turn_shuffle_split(hone_node *n)
+{
+    const hone_shape *y = &n->out[0]->type.shape;
+    const int64_t operand[5] = {0, y->dim[3], y->dim[4], y->dim[1], y->dim[2]};
+    hone_node_set_input(n, 1, hone_graph_ints(n->graph, NULL, operand, 5));
+}
+
+static void turn_shuffle_swap(hone_node *n)
+{
+    static const int64_t swap[5] = {0, 1, 2, 4, 3};
+    n->attrs.transpose.perm = hone_make_ints(n->graph->module, swap, 5);
+}
+
+static bool shuffle_choice(const hone_node *n, hone_layout_choice *choice)
+{
+    *choice = (hone_layout_choice){
+        .form = HONE_FORM_FREE, .inputs = HONE_INPUTS_FIRST_ONE, .joins = true};
+    if (splits_shuffle(n)) {
+        choice->joins = false;
+        choice->turn = turn_shuffle_split;
+    } else if (swaps_shuffle(n)) {
+        choice->turn = turn_shuffle_swap;
+    } else if (n->op == HONE_OP_reshape && swaps_shuffle(n->in[0]->def)) {
+        choice->turn = turn_view;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 typedef struct layout_row {
     hone_op_id op;
     hone_layout_form (*fits)(const hone_node *n);
@@ -468,21 +532,22 @@ static hone_layout_choice choice_by_row(const hone_node *n)
             return (hone_layout_choice){layout_rows[i].fits(n), layout_rows[i].inputs,
                                         layout_rows[i].turn};
     if (hone_op_has(n->op, HONE_TRAIT_REDUCTION))
-        return (hone_layout_choice){fits_reduce(n), HONE_INPUTS_FIRST_ONE, turn_reduce};
+        return (hone_layout_choice){.form = fits_reduce(n), .turn = turn_reduce};
     return (hone_layout_choice){.form = HONE_FORM_FIXED};
 }
 
 hone_layout_choice hone_layout_choice_of(const hone_node *n)
 {
     const hone_layout_choice fixed = {.form = HONE_FORM_FIXED};
+    hone_layout_choice shuffle;
 
     if (n->n_out == 0 || n->out[0] == NULL || n->n_in == 0 || n->in[0] == NULL)
         return fixed;
     if (n->op == HONE_OP_frame)
         return choice_by_row(n);
     if (hone_op_has(n->op, HONE_TRAIT_POINTWISE))
-        return (hone_layout_choice){fits_pointwise(n), HONE_INPUTS_BROADCAST, NULL};
+        return (hone_layout_choice){.form = fits_pointwise(n), .inputs = HONE_INPUTS_BROADCAST};
     if (!hone_rank_has_layout(rank_in(n)))
         return fixed;
-    return choice_by_row(n);
+    return shuffle_choice(n, &shuffle) ? shuffle : choice_by_row(n);
 }

@@ -155,8 +155,10 @@ static void test_golden_files(void **state)
     const int n = list_files(names, 1000);
 
     (void)state;
+    const char *only = getenv("HONE_GOLDEN"); /* the name of one file: for finding a fault */
     for (int i = 0; i < n; i++) {
-        check_file(names[i]);
+        if (only == NULL || strcmp(only, names[i]) == 0)
+            check_file(names[i]);
         free(names[i]);
     }
 }
