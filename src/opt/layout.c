@@ -201,9 +201,12 @@ static hone_value *form_of(layout *l, hone_node *before, hone_value *v, bool las
         return v;
     if (f->first == NULL && f->last == NULL)
         f->first = v; /* an input, a constant, or a captured value */
-    hone_value **wanted = last ? &f->last : &f->first;
-    if (*wanted == NULL)
-        *wanted = convert(before, last ? f->first : f->last, last);
+    hone_value **wanted = last ? &f->last : &f->first, *given = last ? f->first : f->last;
+    if (*wanted == NULL) {
+        *wanted = convert(before, given, last);
+        if (*wanted != NULL && (*wanted)->def != NULL && given->def != NULL)
+            (*wanted)->def->name = given->def->name; /* profiles show it beside what it copies */
+    }
     return *wanted;
 }
 

@@ -527,10 +527,12 @@ static const layout_row layout_rows[] = {
 
 static hone_layout_choice choice_by_row(const hone_node *n)
 {
-    for (int i = 0; i < HONE_COUNT(layout_rows); i++)
-        if (layout_rows[i].op == n->op)
-            return (hone_layout_choice){layout_rows[i].fits(n), layout_rows[i].inputs,
-                                        layout_rows[i].turn};
+    for (int i = 0; i < HONE_COUNT(layout_rows); i++) {
+        const layout_row *row = &layout_rows[i];
+        if (row->op == n->op)
+            return (hone_layout_choice){
+                .form = row->fits(n), .inputs = row->inputs, .turn = row->turn};
+    }
     if (hone_op_has(n->op, HONE_TRAIT_REDUCTION))
         return (hone_layout_choice){.form = fits_reduce(n), .turn = turn_reduce};
     return (hone_layout_choice){.form = HONE_FORM_FIXED};
