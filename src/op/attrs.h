@@ -101,6 +101,7 @@ const hone_attr_row *hone_attrs_rows(int op, int *n); /* the rows of an operator
 const hone_attr_row *hone_attrs_find(int op, const char *name);
 
 void hone_attrs_init(int op, hone_attrs *attrs); /* every attribute its default */
+bool hone_attr_is_default(const hone_attr_row *row, const hone_attrs *attrs);
 bool hone_attrs_equal(int op, const hone_attrs *a, const hone_attrs *b);
 uint64_t hone_attrs_hash(int op, const hone_attrs *attrs);
 void hone_attrs_copy(hone_arena *arena, int op, const hone_attrs *from, hone_attrs *to); /* deep */

@@ -50,14 +50,19 @@ static inline int hone_extent_index(hone_extent e)
     return (int)(e - HONE_EXTENT_FIRST);
 }
 
-/* The symbol of this name; created with this range if new, else narrowed to the common range. A range of one number gives
- * that number: later mentions of the name are it too. */
+/* The symbol of this name; created with this range if new, else narrowed to the common range (and left as it is where
+ * the ranges have nothing in common). A range of one number gives that number: later mentions of the name are it too. */
 hone_extent hone_extent_symbol(hone_extents *table, const char *name, int64_t min, int64_t max);
+/* The same for a symbol that only running tells: how IR text brings those of hone_extent_from_data back. */
+hone_extent hone_extent_data_symbol(hone_extents *table, const char *name, int64_t min, int64_t max);
 /* A new symbol for an extent that depends on data; UNKNOWN where table is NULL. */
 hone_extent hone_extent_from_data(hone_extents *table, int64_t min, int64_t max);
 
 /* Arithmetic with simplification (constants fold, x*1, x+0, (x*k)/k, min/max by range, like terms of sums collected and
- * sorted so that a+b is b+a). Overflow, a zero divisor and UNKNOWN give UNKNOWN. */
+ * sorted so that a+b is b+a). Overflow, a zero divisor, UNKNOWN and expressions of more than HONE_EXTENT_SIZE symbols and
+ * numbers give UNKNOWN. Cancelling takes divisors to be other than 0. */
+#define HONE_EXTENT_SIZE 500
+
 hone_extent hone_extent_add(hone_extents *table, hone_extent a, hone_extent b);
 hone_extent hone_extent_sub(hone_extents *table, hone_extent a, hone_extent b);
 hone_extent hone_extent_mul(hone_extents *table, hone_extent a, hone_extent b);
