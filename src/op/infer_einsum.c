@@ -92,15 +92,14 @@ static hone_status bind_operand(const hone_infer *x, einsum *e, int i, const ter
 /* The output's term where the equation has none. */
 static hone_status implicit_term(const einsum *e, term *out)
 {
-    static const char order[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     term t = {.dots = 0};
 
-    for (const char *c = order; *c; c++) {
-        if (e->count[letter_index(*c)] != 1)
+    for (int letter = 0; letter < LETTERS; letter++) {
+        if (e->count[letter] != 1)
             continue;
         if (t.n == HONE_MAX_RANK)
             return hone_error(HONE_ERR_BUILD, "the output has over %d axes; that is the limit", HONE_MAX_RANK);
-        t.letter[t.n++] = letter_index(*c);
+        t.letter[t.n++] = letter;
     }
     *out = t;
     return HONE_OK;

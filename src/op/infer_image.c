@@ -66,7 +66,7 @@ static hone_status entry(const hone_infer *x, const char *name, int n, int i, in
 static hone_status count_blocks(const hone_infer *x, const hone_shape *image, const hone_shape *block, hone_extent *out)
 {
     hone_extents *t = x->extents;
-    int64_t stride, dilation, begin, end;
+    int64_t stride = 1, dilation = 1, begin = 0, end = 0;
 
     *out = 1;
     for (int i = 0; i < image->rank; i++) {

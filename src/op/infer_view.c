@@ -101,7 +101,7 @@ static hone_status fill_hole(const hone_infer *x, const reshape *r, hone_extent 
 hone_status hone_infer_reshape(hone_infer *x)
 {
     hone_extent in, out;
-    reshape r;
+    reshape r = {.n = -1};
 
     HONE_TRY(read_reshape(x, &r));
     hone_shape shape = {.rank = r.n};
