@@ -2,6 +2,8 @@
  * still loads must run without touching memory that is not its own (the asan preset watches). */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 

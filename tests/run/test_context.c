@@ -2,6 +2,8 @@
  * side, shapes within a profile, control flow. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 #include <linux/filter.h>
