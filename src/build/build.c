@@ -90,7 +90,7 @@ static hone_status build(void *ctx)
     HONE_TRY(hone_low_estimate(&low));
     HONE_TRY(hone_progress_report(job->options->progress, "place", 0, 0));
     HONE_TRY(hone_place(&low));
-    return hone_emit(&low, &job->profile, job->options, &job->data, &job->size);
+    return hone_write_plan(&low, &job->profile, job->options, &job->data, &job->size);
 }
 
 static hone_status check_options(const hone_build_options *o)

@@ -115,7 +115,7 @@ hone_status hone_place(hone_lowered *low);
 
 /* Decides which constants are packed: new values with pack_step set. */
 hone_status hone_pack_plan(hone_lowered *low);
-hone_status hone_emit(const hone_lowered *low, const hone_profile *profile, const hone_build_options *options,
+hone_status hone_write_plan(const hone_lowered *low, const hone_profile *profile, const hone_build_options *options,
                       void **data, size_t *size);
 
 /* The dense, aligned bytes of a constant: its own where they are so, else a copy that *copy owns (hone_free with size). */

@@ -328,7 +328,7 @@ static hone_status assemble(emitter *e)
     return HONE_OK;
 }
 
-hone_status hone_emit(const hone_lowered *low, const hone_profile *profile, const hone_build_options *options, void **data,
+hone_status hone_write_plan(const hone_lowered *low, const hone_profile *profile, const hone_build_options *options, void **data,
                       size_t *size)
 {
     emitter *e = hone_arena_alloc(low->arena, sizeof *e);
