@@ -87,6 +87,7 @@ static hone_status build(void *ctx)
     HONE_TRY(hone_progress_report(job->options->progress, "lower", 0, 0));
     HONE_TRY(hone_lower(job->arena, job->module, &low));
     HONE_TRY(hone_pack_plan(&low));
+    hone_low_compact(&low);
     HONE_TRY(hone_low_estimate(&low));
     HONE_TRY(hone_progress_report(job->options->progress, "place", 0, 0));
     HONE_TRY(hone_place(&low));

@@ -107,6 +107,9 @@ hone_status hone_low_estimate(hone_lowered *low);
 bool hone_low_call(const hone_lowered *low, const hone_low_step *step, hone_cpu_call *call, hone_tensor *tensors,
                    hone_tensor **pointers, hone_pool *pool);
 
+/* Leaves out the values that nothing reads or writes, and numbers the others anew. */
+void hone_low_compact(hone_lowered *low);
+
 /* ---- placing: lifetimes and offsets --------------------------------------------------------------------------------- */
 
 hone_status hone_place(hone_lowered *low);

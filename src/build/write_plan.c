@@ -11,7 +11,6 @@ typedef struct emitter {
     uint32_t text_room, n_texts;
     uint64_t *weight_at; /* by value: offset in the weights */
     uint64_t *weight_size;
-    bool *is_used;       /* by value: some step reads the constant */
     uint64_t weight_bytes;
     int64_t *opt; /* by expression */
     uint8_t *data; /* the plan's bytes, until they are handed over */
@@ -100,22 +99,13 @@ static void emit_extents(emitter *e)
 
 static hone_status place_weights(emitter *e)
 {
-    bool *used = hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *used);
-
-    e->is_used = used;
-    for (int s = 0; s < e->low->steps.n; s++)
-        for (int i = 0; i < e->low->steps.v[s].n_in; i++)
-            if (e->low->steps.v[s].in[i] >= 0) {
-                used[e->low->steps.v[s].in[i]] = true;
-                used[e->low->values.v[e->low->steps.v[s].in[i]].root] = true;
-            }
     e->weight_at = hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_at);
     e->weight_size = hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_size);
     for (int i = 0; i < e->low->values.n; i++) {
         const hone_low_value *v = &e->low->values.v[i];
         hone_dims dims;
         size_t size = v->room;
-        if (v->storage != HONE_STORAGE_CONST || !used[i])
+        if (v->storage != HONE_STORAGE_CONST)
             continue;
         if (v->type.dtype == HONE_STRING)
             return hone_error(HONE_ERR_UNSUPPORTED, "storing \"%s\": constants of strings are not supported yet", v->name);
@@ -280,7 +270,7 @@ static hone_status write_weights(const emitter *e, uint8_t *weights)
 {
     for (int i = 0; i < e->low->values.n; i++) {
         const hone_low_value *v = &e->low->values.v[i];
-        if (v->storage != HONE_STORAGE_CONST || !e->is_used[i])
+        if (v->storage != HONE_STORAGE_CONST)
             continue;
         HONE_TRY(hone_progress_report(e->options->progress, "pack", i, e->low->values.n));
         HONE_TRY(write_constant(e, v, weights + e->weight_at[i]));
