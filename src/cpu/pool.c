@@ -28,7 +28,7 @@ struct hone_pool {
     const hone_allocator *allocator;
     size_t size;
     int n_threads, n_started;
-    int64_t spin_ns;
+    int64_t spin_rounds;
     bool pin;
     _Alignas(64) _Atomic uint64_t word; /* epoch << 32 | next task */
     _Atomic hone_pool_fn fn;
@@ -69,19 +69,28 @@ static void pause_cpu(void)
 #endif
 }
 
-/* Spins until *word differs from `seen` or the time is up; true where it differs. */
-static bool spin(_Atomic uint32_t *word, uint32_t seen, int64_t spin_ns)
+/* Spins until *word differs from `seen` or the rounds are used up; true where it differs. Rounds are counted, not timed:
+ * where the clock is a system call, waiting would make thousands. */
+static bool spin(_Atomic uint32_t *word, uint32_t seen, int64_t rounds)
 {
-    const int64_t end = now_ns() + spin_ns;
-
-    do {
-        for (int i = 0; i < 32; i++) {
-            if (atomic_load_explicit(word, memory_order_acquire) != seen)
-                return true;
-            pause_cpu();
-        }
-    } while (now_ns() < end);
+    for (int64_t i = 0; i < rounds; i++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != seen)
+            return true;
+        pause_cpu();
+    }
     return false;
+}
+
+/* How many rounds of spinning take spin_us: measured once, when a pool is made. */
+static int64_t spin_rounds(int64_t spin_us)
+{
+    const int64_t trial = 2000;
+    _Atomic uint32_t word = 0;
+
+    const int64_t begin = now_ns();
+    spin(&word, 0, trial);
+    const int64_t took = HONE_MAX(now_ns() - begin, 1);
+    return HONE_MAX(spin_us * 1000 * trial / took, 1);
 }
 
 /* Takes and runs tasks of the job in the word until there are none. */
@@ -135,7 +144,7 @@ static void *worker_main(void *arg)
             pin_to(&allowed, w->index);
     }
     while (!atomic_load_explicit(&pool->stop, memory_order_acquire)) {
-        if (!spin(&pool->signal, seen, pool->spin_ns)) {
+        if (!spin(&pool->signal, seen, pool->spin_rounds)) {
             atomic_fetch_add(&pool->sleepers, 1);
             while (atomic_load(&pool->signal) == seen)
                 futex_wait(&pool->signal, seen);
@@ -189,7 +198,7 @@ hone_status hone_pool_create(const hone_allocator *allocator, const hone_pool_op
     pool->allocator = allocator;
     pool->size = size;
     pool->n_threads = n;
-    pool->spin_ns = (options->spin_us ? options->spin_us : 50) * 1000;
+    pool->spin_rounds = spin_rounds(options->spin_us ? options->spin_us : 50);
     pool->pin = options->pin;
     atomic_store(&pool->word, CLOSED);
     if (!options->count_only)
@@ -272,7 +281,7 @@ static void run_piece(hone_pool *pool, hone_pool_fn fn, void *ctx, int64_t first
         const uint32_t left = atomic_load_explicit(&pool->left, memory_order_acquire);
         if (left == 0)
             break;
-        if (spin(&pool->left, left, pool->spin_ns))
+        if (spin(&pool->left, left, pool->spin_rounds))
             continue;
         atomic_store(&pool->caller_sleeps, 1);
         if (atomic_load(&pool->left) == left)

@@ -50,6 +50,7 @@ static hone_status infer_now(hone_context *c, uint32_t step)
     if (!is_complete)
         return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": the extents of its output cannot be told", step,
                           hone_plan_text(hone_context_plan(c), s->record->name));
+    HONE_TRY(hone_context_check_packed(c, step));
     if (s->record->kind == HONE_STEP_VIEW)
         return HONE_OK;
     for (int i = 0; i < s->record->n_out; i++)

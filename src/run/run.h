@@ -62,6 +62,7 @@ struct hone_context {
 
 /* shapes.c: extents of every value from the inputs' shapes, checked by inference; scratch; pointers. */
 hone_status hone_context_resolve(hone_context *context);
+hone_status hone_context_check_packed(const hone_context *context, uint32_t step);
 /* The scratch that steps need with all tensors as they are; steps with unknown extents do not count. */
 size_t hone_context_scratch_need(const hone_context *context);
 hone_status hone_context_step_scratch(hone_context *context, uint32_t step); /* of a step whose shapes are new */

@@ -93,6 +93,24 @@ hone_status hone_context_step_scratch(hone_context *c, uint32_t step)
     return kernel->scratch ? grow_scratch(c, hone_align_up(kernel->scratch(&c->calls[step]), HONE_ALIGNMENT)) : HONE_OK;
 }
 
+/* A packed constant must be as large as its kernel packs it for these shapes, and stand where packed ones do. */
+hone_status hone_context_check_packed(const hone_context *c, uint32_t step)
+{
+    const hone_plan *p = hone_context_plan(c);
+    const hone_engine_step *s = &c->engine->steps[step];
+    const hone_cpu_call *call = &c->calls[step];
+
+    for (int i = 0; i < s->plan.record->n_in; i++) {
+        const uint32_t v = s->plan.in[i];
+        if (v == HONE_REF_ABSENT || !(p->values[v].flags & HONE_VALUE_PACKED))
+            continue;
+        if (i != 1 || !s->kernel || !s->kernel->pack_size || s->kernel->pack_size(call) != p->values[v].room)
+            return hone_error(HONE_ERR_FORMAT, "step %u \"%s\": its packed weights are not what its kernel packs", step,
+                              hone_plan_text(p, s->plan.record->name));
+    }
+    return HONE_OK;
+}
+
 static bool is_control(const hone_plan_step_record *r)
 {
     return r->kind != HONE_STEP_KERNEL && r->kind != HONE_STEP_VIEW;
@@ -118,6 +136,7 @@ hone_status hone_context_resolve(hone_context *c)
         if (is_control(r) || (r->flags & HONE_STEP_DYNAMIC))
             continue;
         HONE_TRY(hone_context_infer_step(c, i, false, &is_complete));
+        HONE_TRY(hone_context_check_packed(c, i));
         c->late[i] = !is_complete;
     }
     HONE_TRY(grow_scratch(c, hone_context_scratch_need(c)));
