@@ -109,6 +109,9 @@ static void write_float(const cast_job *job, int64_t at, int64_t n, const float 
     if (dtype == HONE_F8E8M0)
         for (int64_t i = 0; i < n; i++)
             ((uint8_t *)job->y->data)[at + i] = e8m0_of(x[i], job->round_mode, job->saturate);
+    else if (dtype == HONE_F4E2M1)
+        for (int64_t i = 0; i < n; i++) /* has no NaN: ml_dtypes makes it -0 */
+            hone_element_set_double(dtype, job->y->data, at + i, isnan(x[i]) ? -0.0 : x[i]);
     else if (hone_dtype_bits(dtype) == 8 && dtype != HONE_BOOL)
         for (int64_t i = 0; i < n; i++)
             ((uint8_t *)job->y->data)[at + i] = hone_f32_to_f8(dtype, x[i], job->saturate);

@@ -41,6 +41,17 @@ hone_status hone_cpu_set_extents(const hone_cpu_call *call, int k, const hone_di
     return HONE_OK;
 }
 
+/* The unused bits after an odd number of small elements are 0, so that folded constants and plans are the same bytes. */
+static void clear_tails(const hone_cpu_call *call)
+{
+    for (int k = 0; k < call->n_out; k++) {
+        const hone_tensor *t = call->out[k];
+        size_t size;
+        if (t && t->data && hone_dtype_bits(t->dtype) < 8 && hone_dims_size(t->dtype, &t->shape, &size) && size > 0)
+            ((uint8_t *)t->data)[size - 1] = 0;
+    }
+}
+
 hone_status hone_cpu_run_once(hone_cpu_call *call)
 {
     const hone_cpu_kernel *kernel = hone_cpu_kernel_of(call->op);
@@ -61,6 +72,7 @@ hone_status hone_cpu_run_once(hone_cpu_call *call)
     size = kernel->scratch ? kernel->scratch(&own) : 0;
     if (size)
         HONE_TRY_OUT(hone_alloc_aligned(allocator, size, HONE_ALIGNMENT, &own.scratch));
+    clear_tails(call);
     st = kernel->run(&own);
 out:
     if (size)

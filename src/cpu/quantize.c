@@ -56,7 +56,7 @@ static void quantize_run(const quant_job *job, int64_t at, int64_t n)
                 x[i] = quantized(x[i], scale, zero, job->low, job->high);
         else
             for (int64_t i = 0; i < m; i++)
-                x[i] /= scale;
+                x[i] = x[i] / scale + zero; /* zero is 0: it makes -0 positive, as ONNX's own answers have it */
         for (int64_t i = 0; i < m && to == HONE_U8; i++)
             ((uint8_t *)job->y->data)[at + i] = (uint8_t)x[i];
         for (int64_t i = 0; i < m && to == HONE_I8; i++)

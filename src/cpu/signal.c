@@ -216,7 +216,7 @@ static hone_status plan_dft(const hone_cpu_call *call, dft_job *job)
     job->n_out = y->dim[axis];
     job->n = hone_call_has(call, 1) ? hone_get_int(call->in[1], 0) : job->mirror ? 2 * (job->lines.n - 1) : job->lines.n;
     if (job->x_parts < 1 || job->x_parts > 2 || job->y_parts < 1 || job->y_parts > 2 || job->n < job->n_out ||
-        y->rank != call->in[0]->shape.rank)
+        y->rank != x.rank + 1 || hone_tensor_count(job->y) != job->lines.count * job->n_out * job->y_parts)
         return hone_error(HONE_ERR_DEVICE, "dft: %lld entries of a transform of %lld", (long long)job->n_out,
                           (long long)job->n);
     return HONE_OK;
