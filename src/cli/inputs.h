@@ -1,0 +1,16 @@
+/* Files and made-up values into a context's inputs. */
+#ifndef HONE_CLI_INPUTS_H
+#define HONE_CLI_INPUTS_H
+
+#include "cli/session.h"
+
+/* Finds the file of every input (--input, --inputs) and reads those that say their own shape; inputs of a model that
+ * leave extents open get them from there. Before the build. */
+int hone_inputs_find(hone_session *s);
+
+/* Reads and makes up the rest and binds everything. picture: a file for the input that takes pictures, or NULL. */
+int hone_inputs_bind(hone_session *s, const char *picture);
+
+void hone_inputs_fini(hone_session *s);
+
+#endif

@@ -1,0 +1,47 @@
+/* From an operand to something that runs: model or plan, plan, engine, context, with the options of the command line. */
+#ifndef HONE_CLI_SESSION_H
+#define HONE_CLI_SESSION_H
+
+#include "cli/options.h"
+#include "hone/build.h"
+#include "hone/media.h"
+
+/* An input of the model or plan, and what was given for it. */
+typedef struct hone_session_input {
+    char *name;
+    const char *path; /* NULL: none was given */
+    char *owned_path;
+    bool is_loaded;
+    hone_array array;
+} hone_session_input;
+
+typedef struct hone_session {
+    const hone_args *args;
+    const char *path;
+    hone_model *model; /* NULL: the operand is a plan */
+    hone_plan *plan;
+    hone_engine *engine;
+    hone_context *context;
+    char *shapes, *min_shapes, *opt_shapes, *max_shapes;
+    char *labels;
+    int n_inputs;
+    hone_session_input *inputs;
+    bool said_random;
+    double build_s, load_ms;
+} hone_session;
+
+/* Opens the operand, told apart by content. All four return an exit code and have said what is wrong; hone_session_fini
+ * in any case. */
+int hone_session_open(const hone_args *args, hone_session *out);
+
+/* Builds the model, or does nothing for a plan. */
+int hone_session_build(hone_session *s);
+
+/* Engine and context. */
+int hone_session_start(hone_session *s);
+
+void hone_session_fini(hone_session *s);
+
+int hone_session_threads(const hone_session *s);
+
+#endif
