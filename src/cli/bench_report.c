@@ -69,7 +69,7 @@ static json_t *steps_json(const hone_session *s, const hone_bench *b)
     json_t *list = json_array();
     for (int i = 0; i < b->plan.n_steps; i++) {
         hone_step_info step = {.size = sizeof step};
-        if (hone_plan_step(s->plan, i, &step) == HONE_OK)
+        if (hone_plan_step_info(s->plan, i, &step) == HONE_OK)
             json_array_append_new(
                 list, json_pack("{s:i, s:o, s:o, s:o, s:f, s:f, s:f, s:f}", "index", i, "op", hone_report_text(step.op),
                                 "name", hone_report_text(step.name), "detail", hone_report_text(step.detail), "ms",
@@ -139,7 +139,7 @@ static void print_steps(const hone_session *s, const hone_bench *b)
     for (int i = 0; i < b->plan.n_steps; i++) {
         hone_step_info step = {.size = sizeof step};
         char rate[24] = "-";
-        if (hone_plan_step(s->plan, i, &step) != HONE_OK)
+        if (hone_plan_step_info(s->plan, i, &step) != HONE_OK)
             continue;
         if (step.flop > 0 && b->step_ms[i] > 0)
             snprintf(rate, sizeof rate, "%.1f", step.flop / b->step_ms[i] * 1e-6);

@@ -34,17 +34,14 @@ void hone_help_spelling(const hone_option_row *row, char *text, int room)
 static void print_wrapped(const char *text, int column)
 {
     while (*text) {
-        const int length = (int)strcspn(text, " ");
-        if (column + length > LINE_COLUMNS && column > TEXT_COLUMN) {
-            printf("\n%*s", TEXT_COLUMN, "");
-            column = TEXT_COLUMN;
+        const int length = (int)strcspn(text + 1, " ") + 1; /* a word with the space before it */
+        if (column + length > LINE_COLUMNS && *text == ' ') {
+            printf("\n%*s%.*s", TEXT_COLUMN, "", length - 1, text + 1);
+            column = TEXT_COLUMN + length - 1;
+        } else {
+            column += printf("%.*s", length, text);
         }
-        column += printf("%.*s", length, text);
         text += length;
-        if (*text == ' ') {
-            column += printf(" ");
-            text++;
-        }
     }
     printf("\n");
 }
@@ -53,10 +50,10 @@ static void print_option(const hone_option_row *row)
 {
     char spelling[96];
     hone_help_spelling(row, spelling, sizeof spelling);
-    int column = printf("  %-*s", TEXT_COLUMN - 2, spelling);
-    if (column > TEXT_COLUMN || spelling[TEXT_COLUMN - 3])
-        column = printf("\n%*s", TEXT_COLUMN, "") - 1;
-    print_wrapped(row->text, column);
+    printf("  %-*s", TEXT_COLUMN - 2, spelling);
+    if (strlen(spelling) > TEXT_COLUMN - 3)
+        printf("\n%*s", TEXT_COLUMN, "");
+    print_wrapped(row->text, TEXT_COLUMN);
 }
 
 static bool group_has(int heading, hone_command command)
@@ -125,11 +122,11 @@ int hone_help_run(const hone_args *args)
     }
     if (hone_args_text(args, HONE_OPTION_completion))
         return print_completion(hone_args_text(args, HONE_OPTION_completion));
-    for (int i = 0; args->n_operands && i < HONE_COMMAND_N; i++)
-        if (strcmp(hone_commands[i].name, args->operands[0]) == 0)
-            return hone_help_command((hone_command)i);
-    if (args->n_operands)
-        return hone_fail(HONE_EXIT_USAGE, "help: there is no command \"%s\"; \"hone help\" lists them", args->operands[0]);
+    if (args->n_operands) {
+        hone_command command;
+        const int code = hone_args_command(args->operands[0], &command);
+        return code ? code : hone_help_command(command);
+    }
     print_overview();
     return HONE_EXIT_OK;
 }

@@ -39,7 +39,7 @@ static json_t *steps_json(const hone_plan *plan, int n)
     json_t *list = json_array();
     for (int i = 0; i < n; i++) {
         hone_step_info step = {.size = sizeof step};
-        if (hone_plan_step(plan, i, &step) == HONE_OK)
+        if (hone_plan_step_info(plan, i, &step) == HONE_OK)
             json_array_append_new(list, json_pack("{s:i, s:o, s:o, s:o, s:f, s:f, s:I, s:I}", "index", i, "op",
                                                   hone_report_text(step.op), "name", hone_report_text(step.name),
                                                   "detail", hone_report_text(step.detail), "flop", step.flop, "bytes",
@@ -131,7 +131,7 @@ static void print_steps(const hone_plan *plan, int n)
     printf("\n   #  %-16s %9s  %9s  name\n", "op", "MFLOP", "weights");
     for (int i = 0; i < n; i++) {
         hone_step_info step = {.size = sizeof step};
-        if (hone_plan_step(plan, i, &step) != HONE_OK)
+        if (hone_plan_step_info(plan, i, &step) != HONE_OK)
             continue;
         printf("%4d  %-16s %9.3f  %9s  %.70s\n", i, step.op, step.flop * 1e-6,
                step.weight_bytes ? hone_report_size((double)step.weight_bytes, weights) : "-", step.name);

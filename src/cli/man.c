@@ -40,16 +40,17 @@ static void print_commands(void)
     }
 }
 
-/* "build, run and bench" */
+/* "(build, run and bench)" */
 static void print_commands_of(const hone_option_row *row)
 {
     int left = 0;
+    putchar('(');
     for (int c = 0; c < HONE_COMMAND_N; c++)
         left += hone_option_is_of(row, (hone_command)c);
     for (int c = 0; c < HONE_COMMAND_N; c++)
         if (hone_option_is_of(row, (hone_command)c)) {
             left--;
-            printf("%s%s", hone_commands[c].name, left > 1 ? ", " : left == 1 ? " and " : ".\n");
+            printf("%s%s", hone_commands[c].name, left > 1 ? ", " : left == 1 ? " and " : ")\n");
         }
 }
 
@@ -68,7 +69,6 @@ static void print_option(const hone_option_row *row)
     }
     putchar('\n');
     put_line(row->text);
-    fputs("Of ", stdout);
     print_commands_of(row);
 }
 

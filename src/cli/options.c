@@ -262,7 +262,13 @@ static int take_short(parser *p, const char *letters)
 
 // ---- the line
 
-static int find_command(const char *name, hone_command *out)
+static bool is_file_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && (strcmp(dot, ".onnx") == 0 || strcmp(dot, ".plan") == 0);
+}
+
+int hone_args_command(const char *name, hone_command *out)
 {
     hone_suggest near;
     hone_suggest_init(&near, name, strlen(name));
@@ -274,6 +280,8 @@ static int find_command(const char *name, hone_command *out)
         hone_suggest_offer(&near, hone_commands[i].name, strlen(hone_commands[i].name));
     }
     const char *best = hone_suggest_result(&near);
+    if (is_file_name(name))
+        return hone_fail(HONE_EXIT_USAGE, DOING ": a command must come first: hone run %s", name);
     if (best)
         return hone_fail(HONE_EXIT_USAGE, DOING ": there is no command \"%s\"; did you mean \"%s\"?", name, best);
     return hone_fail(HONE_EXIT_USAGE, DOING ": there is no command \"%s\"; \"hone help\" lists them", name);
@@ -292,7 +300,7 @@ static int take_command(parser *p)
         return add(p, HONE_OPTION_version, NULL);
     if (first[0] == '-')
         return hone_fail(HONE_EXIT_USAGE, DOING ": a command must come first: hone bench %s ...", first);
-    return find_command(first, &p->args->command);
+    return hone_args_command(first, &p->args->command);
 }
 
 static int take_rest(parser *p)

@@ -83,6 +83,9 @@ typedef struct hone_args {
 int hone_args_parse(int argc, char **argv, hone_args *out);
 void hone_args_fini(hone_args *args);
 
+/* The command of that name; otherwise says so, with the nearest one. */
+int hone_args_command(const char *name, hone_command *out);
+
 /* How often an option was given; its last value; its last value as a number, or the default. */
 int hone_args_count(const hone_args *args, hone_option option);
 const char *hone_args_text(const hone_args *args, hone_option option);
