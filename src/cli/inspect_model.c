@@ -40,15 +40,16 @@ static void count_operator(operators *o, const char *name, size_t length)
     o->v[o->n++].count = 1;
 }
 
-/* "%y, %z = conv(%x, %w) ...": the word between " = " and "(". */
+/* "%y: float32[8] = conv "name" (%x, %w) ...": the word behind " = ", which a name or operands follow. Constants have
+ * their contents there. */
 static void take_line(operators *o)
 {
-    o->line[o->length < sizeof o->line ? o->length : sizeof o->line - 1] = '\0';
+    o->line[o->length] = '\0';
     const char *equals = strstr(o->line, " = ");
     if (equals) {
         const char *name = equals + 3;
         const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");
-        if (name[length] == '(')
+        if (strncmp(name + length, " \"", 2) == 0 || strncmp(name + length, " (", 2) == 0 || name[length] == '(')
             count_operator(o, name, length);
     }
     o->length = 0;

@@ -103,7 +103,7 @@ says out "opset"
 expect 0 inspect net.onnx --json
 json out 'd["kind"] == "model" and d["inputs"][0]["shape"] == [None, 1, 28, 28] and d["operators"]["conv"] == 3'
 expect 0 inspect -v net.onnx
-says out "conv("
+says out "= conv "
 
 # ---- damage
 python3 - <<'EOT'

@@ -34,7 +34,7 @@ done <<'ROWS'
 2|bench a b|one too many
 2|doctor a|one too many
 2|run x --device gpu|there is no such device
-2|help --completion=tcsh|allowed are bash|zsh|fish
+2|help --completion=tcsh|Allowed are bash|zsh|fish
 3|run no_such_file.onnx|opening "no_such_file.onnx"
 3|run .|reading "."
 4|compare x|not in this version
