@@ -103,9 +103,7 @@ static int measure(hone_session *s, hone_bench *out)
 
 static int bench(hone_session *s, hone_bench *out)
 {
-    int code = hone_inputs_find(s);
-    if (!code)
-        code = hone_session_build(s);
+    int code = hone_inputs_find_and_build(s);
     if (code || hone_args_count(s->args, HONE_OPTION_build_only))
         return code;
     const hone_status st = hone_plan_describe(s->plan, &out->plan);

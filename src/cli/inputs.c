@@ -168,7 +168,7 @@ static int read_early(hone_session *s)
     return HONE_EXIT_OK;
 }
 
-int hone_inputs_find(hone_session *s)
+static int find(hone_session *s)
 {
     const char *folder = hone_args_text(s->args, HONE_OPTION_inputs);
     const char *given;
@@ -178,6 +178,16 @@ int hone_inputs_find(hone_session *s)
     for (int at = 0; !code && (given = hone_args_next(s->args, HONE_OPTION_input, &at));)
         code = take_file(s, given);
     return code ? code : read_early(s);
+}
+
+int hone_inputs_find_and_build(hone_session *s)
+{
+    /* --preprocess gives the plan another input than the model's, which is the one that files are named for. */
+    const bool build_first = hone_args_text(s->args, HONE_OPTION_preprocess) != NULL;
+    int code = build_first ? hone_session_build(s) : HONE_EXIT_OK;
+    if (!code)
+        code = find(s);
+    return code || build_first ? code : hone_session_build(s);
 }
 
 // ---- filling the rest

@@ -57,9 +57,7 @@ static int run(hone_session *s)
     if (s->args->n_operands > 2 && hone_outputs_are_asked(s->args))
         return hone_fail(HONE_EXIT_USAGE, "running %d pictures: --output and --outputs have room for one answer",
                          s->args->n_operands - 1);
-    int code = hone_inputs_find(s);
-    if (!code)
-        code = hone_session_build(s);
+    int code = hone_inputs_find_and_build(s);
     if (!code)
         code = hone_outputs_check(s);
     if (!code)

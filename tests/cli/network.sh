@@ -64,7 +64,10 @@ for row in 0:T-shirt 1:Trouser 5:Sandal 9:Ankle; do
 done
 expect 0 run pictures.plan "$fashion/pictures/1_trouser.png" --json
 json out 'd["runs"][0]["classes"][0][0]["class"] == "Trouser" and len(d["runs"][0]["classes"][0]) == 3'
-expect 0 run pictures.plan --input "image=$fashion/pictures/1_trouser.png" --top 1
+expect 0 run pictures.plan --input "picture=$fashion/pictures/1_trouser.png" --top 1
+says out Trouser
+expect 0 run net.onnx --input "picture=$fashion/pictures/1_trouser.png" --preprocess decode,gray,mean=0,std=255 \
+    --labels "$fashion/labels.txt"
 says out Trouser
 printf '\377\330\377 damaged' >damaged.jpg
 expect 3 run pictures.plan damaged.jpg
