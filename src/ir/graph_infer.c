@@ -65,15 +65,21 @@ static hone_extent renamed(const renaming *r, hone_extent e)
     return e;
 }
 
-static void rename_dims(renaming *r, const hone_value *value, hone_shape *shape,
-                        hone_extent first_new)
+static bool is_fresh(const hone_extents *table, hone_extent e, int n_before)
+{
+    return e != HONE_EXTENT_UNKNOWN && !hone_extent_is_number(e) &&
+           hone_extent_index(e) >= n_before &&
+           hone_extents_node(table, hone_extent_index(e))->from_data;
+}
+
+static void rename_dims(renaming *r, const hone_value *value, hone_shape *shape, int n_before)
 {
     const hone_extents *table = value->graph->module->extents;
 
     for (int d = 0; d < shape->rank; d++) {
         const hone_extent e = shape->dim[d];
-        if (hone_extent_is_number(e) || e < first_new)
-            continue; /* UNKNOWN is less than every expression */
+        if (!is_fresh(table, e, n_before))
+            continue;
         if (renamed(r, e) == e && r->n < MAX_FRESH) {
             r->from[r->n] = e;
             r->to[r->n++] = hone_value_symbol(value, d, hone_extent_lower(table, e),
@@ -83,27 +89,28 @@ static void rename_dims(renaming *r, const hone_value *value, hone_shape *shape,
     }
 }
 
-/* Only symbols were made: where one is already part of an expression, renaming it would tear the
- * two apart. */
-static bool made_symbols_only(const hone_extents *table, int n_before)
+/* A fresh symbol is part of an expression: renaming it would tear the two apart. */
+static bool are_woven(const hone_extents *table, int n_before)
 {
-    for (int i = n_before; i < hone_extents_count(table); i++)
-        if (!hone_extents_node(table, i)->from_data)
-            return false;
-    return true;
+    for (int i = n_before; i < hone_extents_count(table); i++) {
+        const hone_extent_node *node = hone_extents_node(table, i);
+        if (node->kind != HONE_EXTENT_SYMBOL &&
+            (is_fresh(table, node->a, n_before) || is_fresh(table, node->b, n_before)))
+            return true;
+    }
+    return false;
 }
 
 static void rename_symbols(hone_node *node, hone_fact *out, int n_before)
 {
     const hone_extents *table = node->graph->module->extents;
-    const hone_extent first_new = HONE_EXTENT_FIRST + n_before;
     renaming r = {.n = 0};
 
-    if (hone_extents_count(table) == n_before || !made_symbols_only(table, n_before))
+    if (hone_extents_count(table) == n_before || are_woven(table, n_before))
         return;
     for (int i = 0; i < node->n_out; i++)
         if (node->out[i] && out[i].type.kind == HONE_KIND_TENSOR)
-            rename_dims(&r, node->out[i], &out[i].type.shape, first_new);
+            rename_dims(&r, node->out[i], &out[i].type.shape, n_before);
     for (int i = 0; i < node->n_out; i++)
         for (int j = 0; j < out[i].n_elem; j++)
             out[i].elem[j] = renamed(&r, out[i].elem[j]);
