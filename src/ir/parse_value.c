@@ -166,8 +166,8 @@ static hone_status parse_strings(hone_ir_parser *p, int64_t n, hone_constant *ou
 /* Behind the opening bracket: n numbers. */
 static hone_status parse_numbers(hone_ir_parser *p, hone_dtype dtype, int64_t n, hone_constant *out)
 {
-    if (n > HONE_LITERAL_INTS || !hone_dtype_size(dtype, n, &out->size))
-        return hone_parse_fault(p, "base64: the constant is too large for numbers;");
+    if (strnlen(p->at, (size_t)n) < (size_t)n || !hone_dtype_size(dtype, n, &out->size))
+        return hone_parse_fault(p, "as many numbers as the type has elements");
     uint8_t *data = hone_arena_alloc(p->arena, out->size);
     for (int64_t i = 0; i < n; i++) {
         if (i > 0)

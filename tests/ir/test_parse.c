@@ -229,7 +229,7 @@ static const struct {
      "base64 of as many bytes"},
     {"constant overflows", MAIN("%a: float32[4611686018427387904,4] = {}"), "a type of numbers"},
     {"strings as bytes", MAIN("%a: string[1] = base64 \"AAAA\""), "contents"},
-    {"huge numbers", MAIN("%a: float32[1000000] = {1}"), "too large for numbers"},
+    {"huge numbers", MAIN("%a: float32[1000000] = {1}"), "as many numbers as"},
     {"open quote", MAIN("%\"y: float32[2] = relu (%x)"), "a closing quote"},
     {"bad escape", MAIN("%\"\\q\": float32[2] = relu (%x)"), "an escape that exists"},
     {"zero in a name", MAIN("%\"\\x00\": float32[2] = relu (%x)"), "without zero bytes"},
