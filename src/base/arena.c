@@ -184,8 +184,7 @@ char *hone_arena_format(hone_arena *arena, const char *format, ...)
 
     va_start(args, format);
     va_copy(again, args);
-    char none[1];
-    const int length = vsnprintf(none, sizeof none, format, args);
+    const int length = vsnprintf(NULL, 0, format, args);
     va_end(args);
     const size_t size = (length < 0 ? 0 : (size_t)length) + 1;
     char *text = hone_arena_alloc(arena, size);

@@ -5,7 +5,8 @@
 #include "base/text.h"
 
 void hone_base64_print(const void *data, size_t size, hone_text *text);
-/* The bytes that `length` characters stand for, or false where these are no base64; `out` needs 3 * (length / 4). */
+/* The bytes that `length` characters stand for, or false where these are no base64; `out` needs 3 *
+ * (length / 4). */
 bool hone_base64_parse(const char *text, size_t length, uint8_t *out, size_t *size);
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "ir/graph.h"
 
-hone_extent hone_extent_data_symbol(hone_extents *table, const char *name, int64_t min, int64_t max);
-
 typedef struct hone_ir_parser {
     hone_arena *arena;
     hone_module *module;
