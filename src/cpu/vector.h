@@ -98,6 +98,7 @@ typedef struct hone_cpu_vector_table {
     void (*average)(const hone_window_tile *tile);
     void (*maximum)(const hone_window_tile *tile);
     void (*region)(const hone_region_block *block);
+    void (*unary)(int scalar, const float *x, float *y, int64_t n); /* one scalar function of one argument; y may be x */
     /* y[i] = (or +=) sum of w[i * ld + k] * x[k] for i < n: rows of a matrix against one vector. */
     void (*rows_dot)(const float *w, int64_t ld, const float *x, int64_t k, int64_t n, float *y, bool accumulate);
     /* dst[j * ld_dst + i] = src[i * ld_src + j] for i < rows, j < cols */

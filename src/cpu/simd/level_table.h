@@ -19,6 +19,7 @@ void LEVEL(hone_vector_depthwise)(const hone_window_tile *tile);
 void LEVEL(hone_vector_average)(const hone_window_tile *tile);
 void LEVEL(hone_vector_maximum)(const hone_window_tile *tile);
 void LEVEL(hone_vector_region)(const hone_region_block *block);
+void LEVEL(hone_vector_unary)(int scalar, const float *x, float *y, int64_t n);
 void LEVEL(hone_vector_rows_dot)(const float *w, int64_t ld, const float *x, int64_t k, int64_t n, float *y,
                                  bool accumulate);
 void LEVEL(hone_vector_transpose)(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows,

@@ -138,6 +138,19 @@ static const op_fn ops[HONE_SCALAR_COUNT] = {
 #undef SCALAR
 };
 
+void LEVEL(hone_vector_unary)(int scalar, const float *x, float *y, int64_t n)
+{
+    const int64_t whole = n & ~(int64_t)(HONE_W - 1);
+
+    ops[scalar](y, x, x, x, whole);
+    if (whole < n) {
+        float rest[HONE_W];
+        vf_store(rest, vf_load_n(x + whole, n - whole));
+        ops[scalar](rest, rest, rest, rest, HONE_W);
+        memcpy(y + whole, rest, (size_t)(n - whole) * sizeof *y);
+    }
+}
+
 /* ---- loads and stores ------------------------------------------------------------------------------------------------ */
 
 #define LOAD(name, type, expression)                                                                                   \

@@ -19,6 +19,7 @@ const hone_cpu_vector_table LEVEL(hone_cpu_vector) = {
     .average = LEVEL(hone_vector_average),
     .maximum = LEVEL(hone_vector_maximum),
     .region = LEVEL(hone_vector_region),
+    .unary = LEVEL(hone_vector_unary),
     .rows_dot = LEVEL(hone_vector_rows_dot),
     .transpose = LEVEL(hone_vector_transpose),
     .softmax = LEVEL(hone_vector_softmax),
