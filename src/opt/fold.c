@@ -235,6 +235,18 @@ static bool fold_by_kernel(folding *f, hone_node *n)
     return true;
 }
 
+/* Whether inference knows every element of an integer or bool tensor that somebody uses. */
+static bool is_known(const hone_value *v, int64_t *numbers, hone_dims *dims)
+{
+    int count = 0;
+    const hone_dtype t = v->type.dtype;
+
+    return v->first_use != NULL && v->n_elem >= 0 && hone_value_is_static(v) &&
+           hone_dtype_bits(t) >= 8 && (hone_dtype_is_integer(t) || t == HONE_BOOL) &&
+           hone_value_ints(v, numbers, HONE_FACT_ELEMS, &count) &&
+           hone_shape_dims(&v->type.shape, dims) && hone_dims_count_or_zero(dims) == count;
+}
+
 /* before: y = f(x), an integer tensor that inference knows      after: y = constant */
 static bool fold_known(folding *f, hone_node *n)
 {
@@ -243,17 +255,12 @@ static bool fold_known(folding *f, hone_node *n)
         hone_value *v = n->out[k];
         int64_t numbers[HONE_FACT_ELEMS];
         hone_dims dims;
-        int count = 0;
-        if (v == NULL || v->first_use == NULL || v->n_elem < 0 ||
-            hone_op_has(n->op, HONE_TRAIT_RANDOM) || !hone_value_is_static(v) ||
-            !hone_dtype_is_integer(v->type.dtype) || hone_dtype_bits(v->type.dtype) < 8 ||
-            !hone_value_ints(v, numbers, HONE_FACT_ELEMS, &count) ||
-            !hone_shape_dims(&v->type.shape, &dims) || hone_dims_count_or_zero(&dims) != count)
-            continue;
         size_t size = 0;
+        if (v == NULL || hone_op_has(n->op, HONE_TRAIT_RANDOM) || !is_known(v, numbers, &dims))
+            continue;
         hone_dims_size(v->type.dtype, &dims, &size);
         void *data = hone_arena_alloc_aligned(f->graph->module->arena, size + 1, HONE_ALIGNMENT);
-        for (int i = 0; i < count; i++)
+        for (int64_t i = 0; i < hone_dims_count_or_zero(&dims); i++)
             hone_element_set_int(v->type.dtype, data, i, numbers[i]);
         put_constant(f, v, hone_graph_constant(f->graph, NULL, v->type.dtype, &dims, data, size));
         changed = true;
@@ -324,11 +331,12 @@ static hone_node *inline_branch(folding *f, hone_node *n, bool taken)
 
 static bool known_condition(const hone_node *n, bool *taken)
 {
-    double x;
-    if (n->op != HONE_OP_if || n->n_sub != 2 || !hone_is_constant(n->in[0]) ||
-        !hone_value_scalar(n->in[0], &x))
+    int64_t condition;
+    int count = 0;
+    if (n->op != HONE_OP_if || n->n_sub != 2 || !hone_value_ints(n->in[0], &condition, 1, &count) ||
+        count != 1)
         return false;
-    *taken = x != 0;
+    *taken = condition != 0;
     return true;
 }
 
@@ -337,35 +345,131 @@ static hone_status fold_graph(folding *f)
     for (hone_node *n = f->graph->first, *next; n != NULL; n = next) {
         bool taken;
         next = n->next;
-        if (f->changed)
-            HONE_TRY(hone_node_infer(n));
-        if (known_condition(n, &taken)) {
+        if (known_condition(
+                n, &taken)) { /* before inference: the other branch may contradict the shapes */
             hone_node *first = inline_branch(f, n, taken);
             hone_node_remove(n);
             next = first == n ? next : first;
             continue;
         }
-        if (n->op == HONE_OP_none)
-            continue;
+        if (f->changed)
+            HONE_TRY(hone_node_infer(n));
         if (!fold_known(f, n) && is_foldable(n))
             (void)(fold_to_splat(f, n) || fold_view(f, n) || fold_by_kernel(f, n));
     }
     return HONE_OK;
 }
 
+/* ---- branches that cannot run ---- */
+
+/* A graph that has not been taken out of the module with one of its owners. */
+static bool is_alive(const hone_graph *g)
+{
+    for (; g->owner != NULL; g = g->owner->graph)
+        if (g->owner->graph == NULL)
+            return false;
+    return true;
+}
+
+/* The other branch's outputs tell what the type of each output is. */
+static const hone_value *twin_of(const hone_graph *branch, int index)
+{
+    const hone_node *owner = branch->owner;
+    const hone_graph *other = owner->sub[owner->sub[0] == branch ? 1 : 0];
+    return index < other->n_out ? other->out[index] : NULL;
+}
+
+/* An index that is 1 or 2, which inference cannot know: 1 + the owner's condition, as a scalar. */
+static hone_value *make_unknown_index(hone_graph *g, const char *name)
+{
+    static const int64_t one = 1;
+    const hone_dims none = {1, {0}}, scalar = {0, {0}};
+    hone_node *cast = hone_node_create(g, NULL, HONE_OP_cast, name, g->owner->in, 1, 1);
+    cast->attrs.cast.to = HONE_I64;
+    hone_value *flat[2] = {cast->out[0], hone_graph_constant(g, NULL, HONE_I64, &none, &one, 0)};
+    hone_node *reshape = hone_node_create(g, NULL, HONE_OP_reshape, name, flat, 2, 1);
+    hone_value *sum[2] = {reshape->out[0],
+                          hone_graph_constant(g, NULL, HONE_I64, &scalar, &one, sizeof one)};
+    hone_node *add = hone_node_create(g, NULL, HONE_OP_add, name, sum, 2, 1);
+    const bool fine = hone_node_infer(cast) == HONE_OK && hone_node_infer(reshape) == HONE_OK &&
+                      hone_node_infer(add) == HONE_OK;
+    return fine ? add->out[0] : NULL;
+}
+
+/* A value of v's type whose computation fails: element `index` of a tensor that has one. */
+static hone_value *make_failing(hone_graph *g, const hone_value *v, hone_value *index,
+                                const char *name)
+{
+    static const char zero[16];
+    hone_dims dims;
+
+    if (v == NULL || index == NULL || !hone_value_is_static(v) || v->type.dtype == HONE_STRING ||
+        !hone_shape_dims(&v->type.shape, &dims) || dims.rank == HONE_MAX_RANK)
+        return NULL;
+    memmove(&dims.dim[1], &dims.dim[0], (size_t)dims.rank * sizeof dims.dim[0]);
+    dims.dim[0] = 1;
+    dims.rank++;
+    hone_value *in[2] = {hone_graph_splat(g, NULL, v->type.dtype, &dims, zero), index};
+    hone_node *n = hone_node_create(g, NULL, HONE_OP_gather, name, in, 2, 1);
+    return hone_node_infer(n) == HONE_OK ? n->out[0] : NULL;
+}
+
+/* before: if(c) { a } { b, whose shapes contradict each other }      after: if(c) { a } { fails }
+ *
+ * Legal because taking b was an error before. Models with a branch for each sampling rate are such:
+ * only one of them fits the input's extents. false where the types of b's outputs cannot be told.
+ */
+static bool give_up_branch(folding *f)
+{
+    hone_graph *g = f->graph;
+
+    if (g->owner == NULL || g->owner->op != HONE_OP_if)
+        return false;
+    static const char name[] = "a branch that does not fit the shapes";
+    hone_node *const last = g->last;
+    hone_value *index = make_unknown_index(g, name);
+    for (int i = 0; i < g->n_out; i++) {
+        hone_value *v = make_failing(g, twin_of(g, i), index, name);
+        if (v == NULL)
+            return false;
+        hone_graph_set_output(g, i, v);
+    }
+    for (hone_node *n = last, *prev; n != NULL; n = prev) {
+        prev = n->prev;
+        hone_node_remove(n);
+    }
+    hone_log(f->pass->options->logger, HONE_LOG_WARNING,
+             "node \"%s\" (if): branch \"%s\" does not fit the shapes; taking it will be an error",
+             g->owner->name, g->name);
+    f->changed = true;
+    return true;
+}
+
 hone_status hone_pass_fold(hone_pass_context *c)
 {
     int n = 0;
     hone_graph **graphs = hone_module_graphs(c->module, &n);
+    hone_status *failed = hone_arena_array(c->module->arena, (size_t)n, sizeof *failed);
     bool changed = false;
 
     for (int i = 0; i < n; i++) {
         folding f = {.pass = c, .graph = graphs[i], .changed = changed};
-        if (graphs[i]->owner != NULL && graphs[i]->owner->graph == NULL)
+        if (!is_alive(graphs[i]))
             continue; /* a branch that was not taken */
-        HONE_TRY(fold_graph(&f));
+        failed[i] = fold_graph(&f);
+        if (failed[i] != HONE_OK && graphs[i]->owner == NULL)
+            return failed[i];
         changed = f.changed;
     }
+    for (int i = n - 1; i >= 0; i--) {
+        folding f = {.pass = c, .graph = graphs[i]};
+        if (failed[i] != HONE_OK && is_alive(graphs[i]) && !give_up_branch(&f))
+            return failed[i];
+        changed |= f.changed;
+    }
     c->changed |= changed;
-    return changed ? hone_pass_dead(c) : HONE_OK;
+    if (!changed)
+        return HONE_OK;
+    HONE_TRY(hone_graph_infer(c->module->main));
+    return hone_pass_dead(c);
 }

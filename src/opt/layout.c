@@ -130,9 +130,9 @@ static void add_value(layout *l, const hone_value *v, int producer)
     if (!hone_rank_has_layout(rank))
         return;
     hone_perm_to_last(rank, perm);
-    if (hone_moves_only_ones(&v->type.shape, perm))
-        return;
-    const double cost = 2 * hone_value_bytes(l->graph->module, v);
+    /* A view costs nothing at run time, but it stands between a contraction and its epilogue. */
+    const bool is_view = hone_moves_only_ones(&v->type.shape, perm);
+    const double cost = is_view ? 1 : 2 * hone_value_bytes(l->graph->module, v) + 1;
     const int n = users_of(l, v, users, ROOM), some_first = hone_cut_variable(l->cut),
               some_last = hone_cut_variable(l->cut);
     if (producer >= 0)
