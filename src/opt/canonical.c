@@ -569,3 +569,22 @@ static bool relu_of_max(hone_graph *g, hone_node *n)
     return hone_put_in_place(n->out[0], hone_make_node(n, HONE_OP_relu, 1, &n->in[1 - k]));
 }
 const hone_rule hone_rule_relu_of_max = {"relu_of_max", HONE_OP_max, relu_of_max};
+
+/* sum_of_squares:   reduce_sum(mul(x, x))   ->   reduce_sum_square(x)
+ *
+ * Legal for float32 when the square has no other use. Saves a write and a read of the square. */
+static bool sum_of_squares(hone_graph *g, hone_node *sum)
+{
+    const hone_node *mul = hone_single_def_of(sum->in[0], HONE_OP_mul);
+    hone_value *in[2] = {NULL, hone_input(sum, 1)};
+
+    (void)g;
+    if (mul == NULL || mul->in[0] != mul->in[1] || !hone_is_f32(sum->out[0]))
+        return false;
+    in[0] = mul->in[0];
+    hone_node *made = hone_make_node(sum, HONE_OP_reduce_sum_square, in[1] != NULL ? 2 : 1, in);
+    made->attrs.reduce_sum_square.keepdims = sum->attrs.reduce_sum.keepdims;
+    made->attrs.reduce_sum_square.noop_with_empty_axes = sum->attrs.reduce_sum.noop_with_empty_axes;
+    return hone_put_in_place(sum->out[0], made);
+}
+const hone_rule hone_rule_sum_of_squares = {"sum_of_squares", HONE_OP_reduce_sum, sum_of_squares};

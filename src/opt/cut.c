@@ -146,6 +146,28 @@ static double push_all(hone_cut *c, int *path)
     }
 }
 
+/* Marks, by level, the vertices from which the false side can still be reached; all others can be
+ * true at the same cost. */
+static void find_sides(hone_cut *c, int *queue)
+{
+    int head = 0, tail = 0;
+
+    for (int i = 0; i < c->vertices.n; i++)
+        c->vertices.v[i].level = -1;
+    c->vertices.v[FALSE_SIDE].level = 0;
+    queue[tail++] = FALSE_SIDE;
+    while (head < tail) {
+        const int v = queue[head++];
+        for (int i = c->vertices.v[v].first; i >= 0; i = c->arcs.v[i].next) {
+            vertex *from = &c->vertices.v[c->arcs.v[i].to];
+            if (c->arcs.v[i ^ 1].room > 0 && from->level < 0) {
+                from->level = 0;
+                queue[tail++] = c->arcs.v[i].to;
+            }
+        }
+    }
+}
+
 double hone_cut_solve(hone_cut *cut)
 {
     int *room = hone_arena_array(cut->arena, (size_t)cut->vertices.n, sizeof *room);
@@ -153,11 +175,11 @@ double hone_cut_solve(hone_cut *cut)
 
     while (find_levels(cut, room))
         flow += push_all(cut, room);
+    find_sides(cut, room);
     return flow;
 }
 
-/* After the last search the true side is what can still be reached. */
 bool hone_cut_is_true(const hone_cut *cut, int variable)
 {
-    return cut->vertices.v[variable].level >= 0;
+    return cut->vertices.v[variable].level < 0;
 }

@@ -79,8 +79,9 @@ static bool anchor_of(hone_value *v, anchor *a)
     switch (n->op) {
     case HONE_OP_conv:
         *a = (anchor){n, 1, w.dim[0], 1, w.dim[0], extents_from(&w, 1, w.rank), 1};
-        return n->attrs.conv.program == NULL && n->attrs.conv.layout == HONE_LAYOUT_FIRST &&
-               w.rank > 2;
+        if (n->attrs.conv.layout == HONE_LAYOUT_LAST)
+            a->channel_axis = w.rank - 1;
+        return n->attrs.conv.program == NULL && w.rank > 2;
     case HONE_OP_conv_transpose: {
         const int64_t groups = n->attrs.conv_transpose.group;
         *a = (anchor){n,     1, w.dim[1] * groups, w.dim[0], w.dim[1], extents_from(&w, 2, w.rank),
@@ -156,7 +157,7 @@ static hone_value *scaled_bias(const anchor *a, const float *scale, const float 
 static bool fold_affine(hone_node *at, const anchor *a, const float *scale, const float *shift)
 {
     hone_node *old = a->node;
-    if (!hone_shapes_same(old->out[0], at->out[0]) || old->graph != at->graph)
+    if (old->graph != at->graph || (!a->is_viewed && !hone_shapes_same(old->out[0], at->out[0])))
         return false;
     hone_value *old_bias = hone_input(old, 2);
     hone_value *bias = scaled_bias(a, scale, shift);
@@ -166,14 +167,36 @@ static bool fold_affine(hone_node *at, const anchor *a, const float *scale, cons
     hone_node *made = hone_make_node(at, old->op, bias != NULL ? 3 : 2, in);
     made->name = old->name;
     made->attrs = old->attrs;
-    return hone_put_in_place(at->out[0], made);
+    if (!a->is_viewed)
+        return hone_put_in_place(at->out[0], made);
+    if (hone_node_infer(made) != HONE_OK)
+        return false;
+    hone_value *view = hone_make_reshape(at, made->out[0], &at->out[0]->type.shape);
+    return view != NULL && hone_put_value(at->out[0], view);
+}
+
+/* An anchor behind a view that leaves its channels the last axis, as channels-last convolutions and
+ * matmuls have them. */
+static bool viewed_anchor_of(hone_value *v, anchor *a)
+{
+    const hone_node *view = v->def;
+
+    if (view == NULL || !hone_op_has(view->op, HONE_TRAIT_VIEW) || view->op == HONE_OP_bit_cast ||
+        !hone_value_has_one_use(v) || hone_rank_of(v) < 1 || !anchor_of(view->in[0], a) ||
+        a->channel_axis != hone_rank_of(view->in[0]) - 1 ||
+        hone_dim_of(v, hone_rank_of(v) - 1) != a->n)
+        return false;
+    a->channel_axis = hone_rank_of(v) - 1;
+    a->is_viewed = true;
+    return true;
 }
 
 /* The node as x and a constant of one number for each channel of x's anchor. */
 static bool split_constant(hone_node *n, anchor *a, int *k, float **c)
 {
     if (hone_constant_input(n, k) == NULL || !hone_is_f32(n->out[0]) ||
-        !anchor_of(n->in[1 - *k], a))
+        !hone_shapes_same(n->in[1 - *k], n->out[0]) ||
+        (!anchor_of(n->in[1 - *k], a) && !viewed_anchor_of(n->in[1 - *k], a)))
         return false;
     hone_module *module = n->graph->module;
     *c = hone_arena_array(module->arena, (size_t)a->n + 1, sizeof **c);

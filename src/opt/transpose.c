@@ -103,3 +103,39 @@ static bool sink_transpose(hone_graph *g, hone_node *n)
     return v != NULL && hone_put_value(n->out[0], v);
 }
 const hone_rule hone_rule_sink_transpose = {"sink_transpose", HONE_OP_none, sink_transpose};
+
+/* transpose_of_concat:   transpose(concat(x, y, axis), p)   ->   concat(reshape(x), reshape(y),
+ * axis')
+ *
+ * Legal when p moves nothing but extents of 1 in every part: stacked tensors that are then
+ * interleaved. The parts become views, and one pass over the whole is saved. */
+static bool transpose_of_concat(hone_graph *g, hone_node *t)
+{
+    int perm[HONE_MAX_RANK];
+    hone_value *in[16];
+    hone_node *concat = hone_single_def_of(t->in[0], HONE_OP_concat);
+
+    (void)g;
+    if (concat == NULL || concat->n_in > HONE_COUNT(in) || hone_rank_of(t->in[0]) < 0)
+        return false;
+    const int rank = hone_rank_of(t->in[0]);
+    const int64_t axis = concat->attrs.concat.axis + (concat->attrs.concat.axis < 0 ? rank : 0);
+    perm_of(t, perm);
+    for (int i = 0; i < concat->n_in; i++)
+        if (hone_rank_of(concat->in[i]) != rank ||
+            !hone_moves_only_ones(&concat->in[i]->type.shape, perm))
+            return false;
+    for (int i = 0; i < concat->n_in; i++) {
+        const hone_shape shape = hone_shape_permuted(&concat->in[i]->type.shape, perm);
+        in[i] = hone_make_reshape(t, concat->in[i], &shape);
+        if (in[i] == NULL)
+            return false;
+    }
+    hone_node *made = hone_make_node(t, HONE_OP_concat, concat->n_in, in);
+    for (int i = 0; i < rank; i++)
+        if (perm[i] == axis)
+            made->attrs.concat.axis = i;
+    return hone_put_in_place(t->out[0], made);
+}
+const hone_rule hone_rule_transpose_of_concat = {"transpose_of_concat", HONE_OP_transpose,
+                                                 transpose_of_concat};
