@@ -52,10 +52,11 @@ typedef struct anchor {
     hone_node *node;
     int channel_axis; /* of the output */
     int64_t n;        /* channels */
-    int64_t outer, per,
-        inner; /* weights as [outer, per, inner] whose middle index tells the channel ... */
-    int64_t
-        groups; /* ... within one of so many groups, which split `outer` (conv_transpose; else 1) */
+    /* The weights as [outer, per, inner]: the middle index tells the channel within one of so many
+     * groups, which split `outer` (conv_transpose; else 1). */
+    int64_t outer, per, inner;
+    int64_t groups;
+    bool is_viewed; /* a view stands between it and the scale */
 } anchor;
 
 static int64_t extents_from(const hone_dims *d, int from, int to)
