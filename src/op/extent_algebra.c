@@ -245,17 +245,21 @@ static bool sum_of(const hone_extents *table, hone_extent e, sum *out)
     return sum_add(table, out, e, 1);
 }
 
+/* Terms that are added come before those that are taken off: n - h, not -h + n. */
 static hone_extent sum_build(hone_extents *table, const sum *s)
 {
-    hone_extent e = HONE_EXTENT_UNKNOWN;
+    hone_extent e = 0;
 
     if (s->n == 0)
         return hone_extent_checked(s->constant);
-    for (int i = 0; i < s->n; i++) {
-        hone_extent term = s->t[i].term;
-        if (s->t[i].coef != 1)
-            term = intern(table, HONE_EXTENT_MUL, term, hone_extent_checked(s->t[i].coef));
-        e = i == 0 ? term : intern(table, HONE_EXTENT_ADD, e, term);
+    for (int i = 0; i < 2 * s->n; i++) {
+        hone_extent term = s->t[i % s->n].term;
+        const int64_t coef = s->t[i % s->n].coef;
+        if ((coef < 0) != (i >= s->n))
+            continue;
+        if (coef != 1)
+            term = intern(table, HONE_EXTENT_MUL, term, hone_extent_checked(coef));
+        e = e == 0 ? term : intern(table, HONE_EXTENT_ADD, e, term);
     }
     return s->constant ? intern(table, HONE_EXTENT_ADD, e, hone_extent_checked(s->constant)) : e;
 }

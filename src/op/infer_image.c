@@ -168,8 +168,9 @@ hone_status hone_infer_space_to_depth(hone_infer *x)
 /* An encoded picture: a row of bytes; its size is in them. */
 static hone_status decoded(hone_infer *x, int64_t channels)
 {
-    const hone_shape shape = hone_shape_make(3, hone_extent_from_data(x->extents, 1, IMAGE_MOST),
-                                             hone_extent_from_data(x->extents, 1, IMAGE_MOST), (hone_extent)channels);
+    const hone_extent height = hone_extent_from_data(x->extents, 1, IMAGE_MOST);
+    const hone_extent width = hone_extent_from_data(x->extents, 1, IMAGE_MOST);
+    const hone_shape shape = hone_shape_make(3, height, width, (hone_extent)channels);
     const hone_dtype dtype = hone_in_dtype(x, 0);
 
     HONE_TRY(hone_infer_check_rank(x, 0, 1, 1));

@@ -72,7 +72,7 @@ static hone_status read_reshape(const hone_infer *x, reshape *out)
 static void count_sides(const hone_infer *x, const reshape *r, hone_extent *in, hone_extent *out)
 {
     *in = hone_in_rank(x, 0) < 0 ? HONE_EXTENT_UNKNOWN : 1;
-    *out = 1;
+    *out = r->n < 0 ? HONE_EXTENT_UNKNOWN : 1;
     for (int i = 0; i < hone_in_rank(x, 0); i++)
         if (!(r->copied & (1u << i)))
             *in = hone_extent_mul(x->extents, *in, hone_in_dim(x, 0, i));
