@@ -50,13 +50,30 @@ static bool is_square(const hone_value *v, const hone_value *x)
            is_product_of(v, x, x);
 }
 
-static bool is_cube(const hone_value *v, const hone_value *x)
+/* Whether v is a product, in any association, of c and three times x; x * x * x may be a power. */
+static bool is_scaled_cube(const hone_value *v, const hone_value *x, double c)
 {
-    const hone_node *pow = hone_def_of(v, HONE_OP_pow), *mul = hone_def_of(v, HONE_OP_mul);
-    if (pow != NULL)
-        return pow->in[0] == x && hone_is_scalar_of(pow->in[1], 3);
-    return mul != NULL && ((mul->in[0] == x && is_square(mul->in[1], x)) ||
-                           (mul->in[1] == x && is_square(mul->in[0], x)));
+    const hone_value *stack[8] = {v};
+    int n = 1, powers = 0, scales = 0;
+
+    while (n > 0) {
+        const hone_value *at = stack[--n];
+        const hone_node *mul = hone_def_of(at, HONE_OP_mul), *pow = hone_def_of(at, HONE_OP_pow);
+        double exponent;
+        if (at == x)
+            powers++;
+        else if (hone_is_near(at, c))
+            scales++;
+        else if (pow != NULL && pow->in[0] == x && hone_is_constant(pow->in[1]) &&
+                 hone_value_scalar(pow->in[1], &exponent) && (exponent == 2 || exponent == 3))
+            powers += (int)exponent;
+        else if (mul != NULL && n + 2 <= HONE_COUNT(stack)) {
+            stack[n++] = mul->in[0];
+            stack[n++] = mul->in[1];
+        } else
+            return false;
+    }
+    return powers == 3 && scales == 1;
 }
 
 static bool put_unary(hone_node *root, hone_op_id op, hone_value *x)
@@ -114,8 +131,8 @@ static bool gelu_of_tanh(hone_graph *g, hone_node *tanh)
     const hone_node *add = hone_def_of(inner, HONE_OP_add);
 
     for (int i = 0; add != NULL && i < 2; i++) {
-        hone_value *x = add->in[i], *cube = scaled_by(add->in[1 - i], 0.044715);
-        if (cube == NULL || !is_cube(cube, x))
+        hone_value *x = add->in[i];
+        if (!is_scaled_cube(add->in[1 - i], x, 0.044715))
             continue;
         hone_node *root = half_product(tanh->out[0], x);
         if (root == NULL || !hone_shapes_same(x, root->out[0]))

@@ -24,6 +24,7 @@ static const row rows[] = {
     {"dead", hone_pass_dead, false, "what nobody uses goes"},
     {"patterns", NULL, false, "operators that exporters spell out become one"},
     {"canonical", NULL, false, "one spelling for each thing; scales and shifts go into weights"},
+    {"tables", NULL, false, "what is computed of looked-up rows is computed of the table"},
     {"fold_2", hone_pass_fold, false, "constants that the rules made"},
     {"layout", hone_pass_layout, false, "channels last where it pays: a minimum cut"},
     {"transposes", NULL, false, "transposes meet, cancel and become reshapes or flags"},
