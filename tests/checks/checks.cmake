@@ -14,6 +14,7 @@ set(checks ${CMAKE_CURRENT_SOURCE_DIR}/checks)
 hone_check(layers ${Python3_EXECUTABLE} ${checks}/layers.py)
 hone_check(headers ${checks}/headers.sh)
 hone_check(operators_doc ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/operators_doc.py --check)
+hone_check(passes_doc ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/passes_doc.py --check)
 
 # Sanitizers and coverage put symbols and libraries of their own into everything: what is shipped is checked without.
 if(NOT HONE_SANITIZE AND NOT HONE_COVERAGE AND NOT HONE_FUZZ)
