@@ -80,7 +80,7 @@ def page():
     rules, passes, members = describe_rules(), describe_passes(), sets()
     out = [HEAD, "| row | what it does | made of |", "|---|---|---|"]
     for name, function, needed, what in rows():
-        made_of = f"`{passes[function][0]}`" if function != "NULL" else f"{len(members[name])} rule{"s" if len(members[name]) > 1 else ""}"
+        made_of = f"`{passes[function][0]}`" if function != "NULL" else f"{len(members[name])} rule" + "s" * (len(members[name]) > 1)
         out.append(f"| {name}{' *' if needed == 'true' else ''} | {what} | {made_of} |")
     out.append("\n## Passes over whole graphs")
     for name, (path, comment) in sorted(passes.items()):
