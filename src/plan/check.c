@@ -173,6 +173,16 @@ static bool constant_ok(const check *c, const hone_plan_value *v)
     return (v->flags & HONE_VALUE_PACKED) || size <= v->room;
 }
 
+/* The value whose bytes a binding's are; HONE_REF_ABSENT where that cannot be told. */
+static uint32_t binding_root(const hone_plan *p, uint32_t binding)
+{
+    const uint32_t value = p->bindings[binding].value;
+
+    if (value >= p->n_values)
+        return HONE_REF_ABSENT;
+    return p->values[value].storage == HONE_STORAGE_ALIAS ? (uint32_t)p->values[value].offset : value;
+}
+
 static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
 {
     const hone_plan *p = c->plan;
@@ -181,9 +191,11 @@ static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
     case HONE_STORAGE_CONST: return constant_ok(c, v);
     case HONE_STORAGE_ARENA: return within(v->offset, v->room, p->info->arena_bytes) && v->offset % HONE_PLAN_ALIGN == 0;
     case HONE_STORAGE_INPUT: return v->offset < p->n_inputs && p->bindings[v->offset].value == index;
-    case HONE_STORAGE_OUTPUT: return v->offset >= p->n_inputs && v->offset < p->n_bindings;
+    case HONE_STORAGE_OUTPUT:
+        return v->offset >= p->n_inputs && v->offset < p->n_bindings && binding_root(p, (uint32_t)v->offset) == index;
     case HONE_STORAGE_ALIAS:
-        return v->offset < p->n_values && v->offset != index && p->values[v->offset].storage != HONE_STORAGE_ALIAS;
+        return v->offset < p->n_values && v->offset != index && p->values[v->offset].storage != HONE_STORAGE_ALIAS &&
+               !(p->values[v->offset].flags & HONE_VALUE_PACKED);
     case HONE_STORAGE_HEAP: return true;
     default: return false;
     }
@@ -251,6 +263,11 @@ static bool arity_ok(const check *c, const hone_plan_step_record *s)
         if (op == HONE_OP_none || !count_ok(s->n_in, hone_ops[op].in_min, hone_ops[op].in_max) ||
             !count_ok(s->n_out, 0, hone_ops[op].out_max))
             return false;
+        for (int i = 0; i < hone_ops[op].in_min; i++)
+            if (refs[i] == HONE_REF_ABSENT)
+                return false;
+        if (hone_ops[op].out_max == 1 && (s->n_out != 1 || refs[s->n_in] == HONE_REF_ABSENT))
+            return false;
         if (s->kind == HONE_STEP_VIEW)
             return s->n_in >= 1 && s->n_out == 1 && refs[0] != HONE_REF_ABSENT && refs[s->n_in] != HONE_REF_ABSENT;
         return true;
@@ -261,6 +278,18 @@ static bool arity_ok(const check *c, const hone_plan_step_record *s)
         if (refs[i] == HONE_REF_ABSENT)
             return false;
     return true;
+}
+
+/* Only once values are known to be sound. */
+static void check_binding_storage(check *c)
+{
+    const hone_plan *p = c->plan;
+
+    for (uint32_t i = 0; i < p->n_bindings; i++) {
+        const hone_plan_value *v = &p->values[binding_root(p, i)];
+        if (v->storage != (p->bindings[i].is_input ? HONE_STORAGE_INPUT : HONE_STORAGE_OUTPUT) || v->offset != i)
+            fail(c, HONE_ERR_FORMAT, "binding %u is no memory of the caller's", i);
+    }
 }
 
 static void check_steps(check *c)
@@ -291,6 +320,8 @@ hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reas
     check_bindings(&c);
     check_extents(&c);
     check_values(&c);
+    if (c.worst == HONE_OK)
+        check_binding_storage(&c);
     check_steps(&c);
     return c.worst;
 }

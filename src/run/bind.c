@@ -32,20 +32,34 @@ static void point_value(hone_context *c, uint32_t index)
     t->size = from.size;
 }
 
-/* Room is checked where it is fixed; bindings are checked when a run begins. */
-static hone_status check_room(const hone_context *c, uint32_t index)
+static bool known_size(const hone_tensor *t, size_t *size)
+{
+    return hone_dims_size(t->dtype, &t->shape, size);
+}
+
+/* Room is checked where it is fixed; bindings are checked when a run begins, and an alias shows no more than there is. */
+static hone_status check_room(hone_context *c, uint32_t index)
 {
     const hone_plan *p = hone_context_plan(c);
     const hone_plan_value *v = &p->values[index];
     const hone_tensor *t = &c->tensors[index];
-    size_t size;
+    size_t size, room = t->size;
 
-    if (!hone_dims_size(t->dtype, &t->shape, &size))
-        return HONE_OK; /* not known yet */
-    const bool fixed = v->storage == HONE_STORAGE_ARENA || (v->storage == HONE_STORAGE_CONST && t->data);
-    if (fixed && size > t->size)
+    if (!known_size(t, &size) || (v->flags & HONE_VALUE_PACKED))
+        return HONE_OK;
+    switch (v->storage) {
+    case HONE_STORAGE_INPUT:
+    case HONE_STORAGE_OUTPUT: return HONE_OK;
+    case HONE_STORAGE_HEAP: return hone_context_make_room(c, index);
+    case HONE_STORAGE_ALIAS:
+        if (p->values[v->offset].storage != HONE_STORAGE_ARENA && !known_size(&c->tensors[v->offset], &room))
+            return HONE_OK; /* a view, which is checked when it is taken */
+        break;
+    default: break;
+    }
+    if (size > room)
         return hone_error(HONE_ERR_LIMIT, "placing \"%s\": it needs %zu bytes and the plan has room for %zu",
-                          hone_plan_text(p, v->name), size, t->size);
+                          hone_plan_text(p, v->name), size, room);
     return HONE_OK;
 }
 

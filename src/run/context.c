@@ -123,6 +123,8 @@ static hone_status measure_scratch(const hone_engine *e, int threads, size_t *ou
     hone_context_layout l = lay_out(e, 0, true);
     const size_t size = l.arena + HONE_ALIGNMENT; /* the tables alone */
 
+    if (l.total > SIZE_MAX / 4)
+        return hone_error(HONE_ERR_LIMIT, "laying out a context: its memory would take more than %zu bytes", SIZE_MAX / 4);
     HONE_TRY_OUT(hone_pool_create(&e->allocator, &(hone_pool_options){.n_threads = threads, .count_only = true}, &pool));
     HONE_TRY_OUT(hone_alloc_aligned(&e->allocator, size, HONE_ALIGNMENT, &memory));
     hone_context *c = place(e, memory, &l, pool);

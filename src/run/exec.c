@@ -10,7 +10,8 @@ static hone_status check_bindings(const hone_context *c)
 
     for (uint32_t i = 0; i < p->n_bindings; i++) {
         const uint32_t value = p->bindings[i].value;
-        const hone_tensor *t = &c->tensors[value];
+        const hone_plan_value *v = &p->values[value];
+        const hone_tensor *t = &c->tensors[v->storage == HONE_STORAGE_ALIAS ? v->offset : value];
         const char *name = hone_plan_text(p, p->values[value].name);
         size_t size = 0;
         const bool known = hone_dims_size(t->dtype, &t->shape, &size);
@@ -29,11 +30,30 @@ static hone_status lend_missing(hone_context *c)
     const hone_plan *p = hone_context_plan(c);
 
     for (uint32_t i = p->n_inputs; i < p->n_bindings; i++) {
-        const uint32_t value = p->bindings[i].value;
+        const hone_plan_value *v = &p->values[p->bindings[i].value];
+        const uint32_t value = v->storage == HONE_STORAGE_ALIAS ? (uint32_t)v->offset : p->bindings[i].value;
         size_t size = 0;
         if (!c->slots[i].bound && hone_dims_size(c->tensors[value].dtype, &c->tensors[value].shape, &size) &&
             size > c->tensors[value].size)
             HONE_TRY(hone_context_make_room(c, value));
+    }
+    return HONE_OK;
+}
+
+/* What a plan leaves open until a step runs must be there by then. */
+static hone_status check_inputs(const hone_context *c, uint32_t step)
+{
+    const hone_plan_step *s = &c->engine->steps[step].plan;
+
+    for (int i = 0; i < s->record->n_in; i++) {
+        size_t size;
+        if (s->in[i] == HONE_REF_ABSENT || (i == 1 && c->calls[step].packed))
+            continue;
+        const hone_tensor *t = &c->tensors[s->in[i]];
+        if (!hone_dims_size(t->dtype, &t->shape, &size) || size > t->size || (size > 0 && !t->data))
+            return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": its input \"%s\" has not been written", step,
+                              hone_plan_text(hone_context_plan(c), s->record->name),
+                              hone_plan_text(hone_context_plan(c), hone_context_plan(c)->values[s->in[i]].name));
     }
     return HONE_OK;
 }
@@ -46,7 +66,7 @@ static hone_status infer_now(hone_context *c, uint32_t step)
 
     if (hone_op_has(s->op, HONE_TRAIT_DATA_SHAPED))
         return hone_context_step_scratch(c, step);
-    HONE_TRY(hone_context_infer_step(c, step, true, &is_complete));
+    HONE_TRY(hone_context_infer_step(c, step, HONE_INFER_SET, &is_complete));
     if (!is_complete)
         return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": the extents of its output cannot be told", step,
                           hone_plan_text(hone_context_plan(c), s->record->name));
@@ -64,10 +84,16 @@ static hone_status run_kernel(hone_context *c, uint32_t step)
     const hone_engine_step *s = &c->engine->steps[step];
     bool is_complete = true;
 
-    if (s->plan.record->flags & HONE_STEP_DYNAMIC)
+    const bool is_dynamic = s->plan.record->flags & HONE_STEP_DYNAMIC;
+    if (is_dynamic || c->late[step])
+        HONE_TRY(check_inputs(c, step));
+    if (is_dynamic)
         HONE_TRY(infer_now(c, step));
     else if (c->late[step])
-        HONE_TRY(hone_context_infer_step(c, step, true, &is_complete));
+        HONE_TRY(hone_context_infer_step(c, step, HONE_INFER_CHECK, &is_complete));
+    if (!is_complete)
+        return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": the extents of its output cannot be told", step,
+                          hone_plan_text(hone_context_plan(c), s->plan.record->name));
     return s->kernel->run(&c->calls[step]);
 }
 

@@ -47,7 +47,7 @@ static hone_status apply_fact(hone_context *c, uint32_t step, uint32_t value, co
                       hone_plan_text(p, p->steps[step].name), hone_plan_text(p, p->values[value].name));
 }
 
-hone_status hone_context_infer_step(hone_context *c, uint32_t step, bool set, bool *is_complete)
+hone_status hone_context_infer_step(hone_context *c, uint32_t step, hone_infer_mode mode, bool *is_complete)
 {
     const hone_engine_step *s = &c->engine->steps[step];
     const hone_plan_step_record *r = s->plan.record;
@@ -55,16 +55,16 @@ hone_status hone_context_infer_step(hone_context *c, uint32_t step, bool set, bo
     const hone_plan *p = hone_context_plan(c);
 
     for (int i = 0; i < r->n_in; i++)
-        fact_of_tensor(c, s->plan.in[i], set, &in[i]);
+        fact_of_tensor(c, s->plan.in[i], mode != HONE_INFER_BEFORE, &in[i]);
     for (int i = 0; i < r->n_out; i++)
         out[i] = (hone_fact){.present = true, .n_elem = -1};
     hone_infer x = {.op = s->plan.op, .attrs = &s->attrs, .n_in = r->n_in, .n_out = r->n_out, .in = in, .out = out};
     hone_status st = hone_infer_run(&x);
     if (st != HONE_OK)
-        return hone_while(set ? HONE_ERR_DEVICE : HONE_ERR_FORMAT, "step %u \"%s\"", step, hone_plan_text(p, r->name));
+        return hone_while(mode == HONE_INFER_BEFORE ? HONE_ERR_FORMAT : HONE_ERR_DEVICE, "step %u \"%s\"", step, hone_plan_text(p, r->name));
     *is_complete = true;
     for (int i = 0; i < r->n_out; i++)
         if (s->plan.out[i] != HONE_REF_ABSENT)
-            HONE_TRY(apply_fact(c, step, s->plan.out[i], &out[i], set, is_complete));
+            HONE_TRY(apply_fact(c, step, s->plan.out[i], &out[i], mode == HONE_INFER_SET, is_complete));
     return HONE_OK;
 }

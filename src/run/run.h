@@ -75,8 +75,13 @@ hone_status hone_context_point(hone_context *context);
 hone_status hone_context_make_room(hone_context *context, uint32_t index);
 hone_status hone_context_grow(void *context, hone_tensor *tensor, size_t size); /* hone_cpu_env.grow */
 
-/* infer.c: runs a step's inference on the tensors; sets (or only compares) the shapes of its outputs. */
-hone_status hone_context_infer_step(hone_context *context, uint32_t step, bool set, bool *is_complete);
+/* infer.c: runs a step's inference on the tensors. *is_complete: every extent of its outputs could be told. */
+typedef enum hone_infer_mode {
+    HONE_INFER_BEFORE, /* before a run: compare with the plan's extents; only constants have contents */
+    HONE_INFER_CHECK,  /* while running: compare, with the contents of all inputs */
+    HONE_INFER_SET,    /* while running: set the outputs' extents */
+} hone_infer_mode;
+hone_status hone_context_infer_step(hone_context *context, uint32_t step, hone_infer_mode mode, bool *is_complete);
 
 static inline const hone_plan *hone_context_plan(const hone_context *context)
 {

@@ -116,6 +116,16 @@ static bool is_control(const hone_plan_step_record *r)
     return r->kind != HONE_STEP_KERNEL && r->kind != HONE_STEP_VIEW;
 }
 
+static bool inputs_are_known(const hone_context *c, uint32_t step)
+{
+    const hone_cpu_call *call = &c->calls[step];
+
+    for (int i = 0; i < call->n_in; i++)
+        if (call->in[i] && !hone_dims_count(&call->in[i]->shape, &(int64_t){0}))
+            return false;
+    return true;
+}
+
 hone_status hone_context_resolve(hone_context *c)
 {
     const hone_plan *p = hone_context_plan(c);
@@ -135,9 +145,9 @@ hone_status hone_context_resolve(hone_context *c)
         c->late[i] = false;
         if (is_control(r) || (r->flags & HONE_STEP_DYNAMIC))
             continue;
-        HONE_TRY(hone_context_infer_step(c, i, false, &is_complete));
+        HONE_TRY(hone_context_infer_step(c, i, HONE_INFER_BEFORE, &is_complete));
         HONE_TRY(hone_context_check_packed(c, i));
-        c->late[i] = !is_complete;
+        c->late[i] = !is_complete || !inputs_are_known(c, i);
     }
     HONE_TRY(grow_scratch(c, hone_context_scratch_need(c)));
     c->is_ready = true;
