@@ -27,12 +27,14 @@ static inline float hone_bf16_to_f32(uint16_t bits)
 }
 uint16_t hone_f32_to_bf16(float x); /* to nearest, ties to even; NaN stays NaN */
 
-/* Any float8, float4 or float8e8m0 type. saturate: finite values over the range become the largest (ONNX Cast). */
+/* Any float8, float4 or float8e8m0 type. saturate: finite values over the range become the largest
+ * (ONNX Cast). */
 float hone_f8_to_f32(hone_dtype dtype, uint8_t bits);
 uint8_t hone_f32_to_f8(hone_dtype dtype, float x, bool saturate);
 
-/* Element i of any real type as a double, and back (rounded to nearest and saturated for integers); not for strings and
- * complex. Slow: for folding, printing and references. Large 64-bit integers lose bits; use hone_element_int. */
+/* Element i of any real type as a double, and back (rounded to nearest and saturated for integers);
+ * not for strings and complex. Slow: for folding, printing and references. Large 64-bit integers
+ * lose bits; use hone_element_int. */
 double hone_element_double(hone_dtype dtype, const void *data, int64_t i);
 void hone_element_set_double(hone_dtype dtype, void *data, int64_t i, double x);
 int64_t hone_element_int(hone_dtype dtype, const void *data, int64_t i); /* floats truncate */

@@ -1,6 +1,6 @@
 /* Statuses and how messages are made. The idea: one fixed buffer per thread (message.c), so that
- * reporting that memory has run out needs no memory. It keeps no history: the first error stands, and
- * callers only put words in front of it. */
+ * reporting that memory has run out needs no memory. It keeps no history: the first error stands,
+ * and callers only put words in front of it. */
 #include "base/error.h"
 
 #include <stdarg.h>

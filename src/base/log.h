@@ -4,9 +4,11 @@
 
 #include "base/error.h"
 
-void hone_log(const hone_logger *logger, hone_log_level level, const char *format, ...) HONE_PRINTF(3, 4);
+void hone_log(const hone_logger *logger, hone_log_level level, const char *format, ...)
+    HONE_PRINTF(3, 4);
 
 /* HONE_ERR_CANCELLED where the caller wants to stop. */
-hone_status hone_progress_report(const hone_progress *progress, const char *phase, int64_t done, int64_t total);
+hone_status hone_progress_report(const hone_progress *progress, const char *phase, int64_t done,
+                                 int64_t total);
 
 #endif

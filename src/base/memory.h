@@ -9,11 +9,14 @@
 /* The allocator to use where the caller gave NULL: aligned_alloc and free. */
 extern const hone_allocator hone_allocator_default;
 
-/* Allocates size bytes (at least 1) at `align`; HONE_ERR_MEMORY says how many were asked for. `allocator` may be NULL. */
-hone_status hone_alloc_aligned(const hone_allocator *allocator, size_t size, size_t align, void **out);
-hone_status hone_alloc(const hone_allocator *allocator, size_t size, void **out);      /* at 16 */
-hone_status hone_alloc_zero(const hone_allocator *allocator, size_t size, void **out); /* at 16, cleared */
-void hone_free(const hone_allocator *allocator, void *memory, size_t size);            /* takes NULL */
+/* Allocates size bytes (at least 1) at `align`; HONE_ERR_MEMORY says how many were asked for.
+ * `allocator` may be NULL. */
+hone_status hone_alloc_aligned(const hone_allocator *allocator, size_t size, size_t align,
+                               void **out);
+hone_status hone_alloc(const hone_allocator *allocator, size_t size, void **out); /* at 16 */
+hone_status hone_alloc_zero(const hone_allocator *allocator, size_t size,
+                            void **out);                                    /* at 16, cleared */
+void hone_free(const hone_allocator *allocator, void *memory, size_t size); /* takes NULL */
 
 /* false on overflow, and *out untouched. For all numbers that come from a file. */
 static inline bool hone_size_mul(size_t a, size_t b, size_t *out)

@@ -1,6 +1,6 @@
-/* The message of the thread. It stands apart from error.c because libhone_build.so and libhone_media.so
- * have copies of base but must not have a buffer of their own: they take these two functions from
- * libhone.so, so that hone_message() tells what happened wherever it happened. */
+/* The message of the thread. It stands apart from error.c because libhone_build.so and
+ * libhone_media.so have copies of base but must not have a buffer of their own: they take these two
+ * functions from libhone.so, so that hone_message() tells what happened wherever it happened. */
 #include "base/error.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* A growing text, for printing IR, reports and plans. Errors (memory) are remembered and returned once, at the end. */
+/* A growing text, for printing IR, reports and plans. Errors (memory) are remembered and returned
+ * once, at the end. */
 #ifndef HONE_BASE_TEXT_H
 #define HONE_BASE_TEXT_H
 
@@ -16,7 +17,8 @@ void hone_text_init(hone_text *text, const hone_allocator *allocator);
 void hone_text_fini(hone_text *text);
 void hone_text_add(hone_text *text, const char *format, ...) HONE_PRINTF(2, 3);
 void hone_text_add_bytes(hone_text *text, const void *data, size_t size);
-void hone_text_add_quoted(hone_text *text, const char *s, size_t size); /* "with \"escapes\" and \x00" */
+void hone_text_add_quoted(hone_text *text, const char *s,
+                          size_t size); /* "with \"escapes\" and \x00" */
 hone_status hone_text_status(const hone_text *text);
 
 #endif
