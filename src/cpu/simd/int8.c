@@ -5,18 +5,100 @@
 #define GROUP 4
 #define STEP (HONE_PANEL * GROUP) /* bytes of a panel for one group */
 
-static void tile_row(const uint8_t *a, const int8_t *b, int64_t groups, int32_t c[HONE_PANEL])
+static HONE_ALWAYS_INLINE int32_t load_group(const uint8_t *a)
 {
-    int32_t acc[HONE_PANEL] = {0};
+    int32_t x;
+    memcpy(&x, a, sizeof x);
+    return x;
+}
+
+#if HONE_W == 16
+
+/* ROWS rows of up to two panels; rows and panels that are absent repeat the last ones. */
+#define VNNI_TILE(name, ROWS)                                                                                          \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))) static void name(                         \
+        const hone_int8_tile *t, int r0)                                                                               \
+    {                                                                                                                  \
+        const int8_t *b0 = t->b, *b1 = t->panels > 1 ? t->b + t->panel : t->b;                                         \
+        const uint8_t *a[ROWS];                                                                                        \
+        __m512i acc[ROWS][2];                                                                                          \
+        UNROLL for (int r = 0; r < (ROWS); r++)                                                                        \
+        {                                                                                                              \
+            a[r] = t->a[HONE_MIN(r0 + r, t->rows - 1)];                                                                \
+            acc[r][0] = acc[r][1] = _mm512_setzero_si512();                                                            \
+        }                                                                                                              \
+        for (int64_t g = 0; g < t->groups; g++, b0 += STEP, b1 += STEP) {                                              \
+            const __m512i x0 = _mm512_loadu_si512(b0), x1 = _mm512_loadu_si512(b1);                                    \
+            UNROLL for (int r = 0; r < (ROWS); r++)                                                                    \
+            {                                                                                                          \
+                const __m512i y = _mm512_set1_epi32(load_group(a[r] + g * GROUP));                                     \
+                acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], y, x0);                                                     \
+                acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], y, x1);                                                     \
+            }                                                                                                          \
+        }                                                                                                              \
+        UNROLL for (int r = 0; r < (ROWS); r++)                                                                        \
+        {                                                                                                              \
+            if (r0 + r >= t->rows)                                                                                     \
+                continue;                                                                                              \
+            _mm512_storeu_si512(t->c[r0 + r], acc[r][0]);                                                              \
+            if (t->panels > 1)                                                                                         \
+                _mm512_storeu_si512(t->c[r0 + r] + HONE_PANEL, acc[r][1]);                                             \
+        }                                                                                                              \
+    }
+VNNI_TILE(vnni_8, 8)
+VNNI_TILE(vnni_1, 1)
+
+#endif
+
+#if HONE_W >= 8
+
+/* One row of one panel: four vectors of partial sums, two for each column, joined at the end. */
+static void tile_row(const uint8_t *a, const int8_t *b, int64_t groups, int32_t *c)
+{
+    __m256i acc[4];
+
+    UNROLL for (int i = 0; i < 4; i++)
+        acc[i] = _mm256_setzero_si256();
+    for (int64_t g = 0; g < groups; g++, b += STEP) {
+        const __m256i x = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(load_group(a + g * GROUP))));
+        UNROLL for (int i = 0; i < 4; i++) {
+            const __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(b + 16 * i)));
+            acc[i] = _mm256_add_epi32(acc[i], _mm256_madd_epi16(x, y));
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        int32_t pairs[8];
+        _mm256_storeu_si256((__m256i *)pairs, acc[i]);
+        for (int j = 0; j < 4; j++)
+            c[4 * i + j] = (int32_t)((uint32_t)pairs[2 * j] + (uint32_t)pairs[2 * j + 1]);
+    }
+}
+
+#else
+
+static void tile_row(const uint8_t *a, const int8_t *b, int64_t groups, int32_t *c)
+{
+    uint32_t acc[HONE_PANEL] = {0}; /* unsigned: sums may wrap */
 
     for (int64_t g = 0; g < groups; g++, a += GROUP, b += STEP)
         for (int j = 0; j < HONE_PANEL; j++)
-            acc[j] += a[0] * b[4 * j] + a[1] * b[4 * j + 1] + a[2] * b[4 * j + 2] + a[3] * b[4 * j + 3];
+            acc[j] += (uint32_t)(a[0] * b[4 * j] + a[1] * b[4 * j + 1] + a[2] * b[4 * j + 2] + a[3] * b[4 * j + 3]);
     memcpy(c, acc, sizeof acc);
 }
 
+#endif
+
 void LEVEL(hone_vector_int8)(const hone_int8_tile *t)
 {
+#if HONE_W == 16
+    if (hone_cpu_has_vnni()) {
+        if (t->rows == 1)
+            vnni_1(t, 0);
+        else
+            vnni_8(t, 0);
+        return;
+    }
+#endif
     for (int r = 0; r < t->rows; r++)
         for (int p = 0; p < t->panels; p++)
             tile_row(t->a[r], t->b + p * t->panel, t->groups, t->c[r] + p * HONE_PANEL);
