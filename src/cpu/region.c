@@ -63,7 +63,7 @@ void hone_region_compile(const hone_program *p, hone_region_code *code)
         s.of[k] = take_slot(&s);
     for (int i = 0; i < p->n_instr; i++) {
         if (p->instr[i].op == HONE_SCALAR_constant) {
-            s.of[p->n_in + i] = take_slot(&s);
+            s.of[p->n_in + i] = (uint8_t)s.n++; /* filled before the first instruction: never one's own */
             code->constant[code->n_const].slot = s.of[p->n_in + i];
             code->constant[code->n_const++].value = p->instr[i].value;
         } else {
