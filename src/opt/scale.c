@@ -79,24 +79,27 @@ static bool anchor_of(hone_value *v, anchor *a)
     *a = (anchor){.node = n, .groups = 1};
     switch (n->op) {
     case HONE_OP_conv:
-        *a = (anchor){n, 1, w.dim[0], 1, w.dim[0], extents_from(&w, 1, w.rank), 1};
+        *a = (anchor){
+            .node = n, .channel_axis = 1, .n = w.dim[0], .outer = 1, .per = w.dim[0], .groups = 1};
+        a->inner = extents_from(&w, 1, w.rank);
         if (n->attrs.conv.layout == HONE_LAYOUT_LAST)
             a->channel_axis = w.rank - 1;
         return n->attrs.conv.program == NULL && w.rank > 2;
-    case HONE_OP_conv_transpose: {
-        const int64_t groups = n->attrs.conv_transpose.group;
-        *a = (anchor){n,     1, w.dim[1] * groups, w.dim[0], w.dim[1], extents_from(&w, 2, w.rank),
-                      groups};
+    case HONE_OP_conv_transpose:
+        *a = (anchor){.node = n, .channel_axis = 1, .outer = w.dim[0], .per = w.dim[1]};
+        a->groups = n->attrs.conv_transpose.group;
+        a->n = a->per * a->groups;
+        a->inner = extents_from(&w, 2, w.rank);
         return n->attrs.conv_transpose.program == NULL &&
-               n->attrs.conv_transpose.layout == HONE_LAYOUT_FIRST && w.rank > 2 && groups > 0 &&
-               w.dim[0] % groups == 0;
-    }
+               n->attrs.conv_transpose.layout == HONE_LAYOUT_FIRST && w.rank > 2 && a->groups > 0 &&
+               w.dim[0] % a->groups == 0;
     case HONE_OP_matmul:
         if (w.rank != 2 || n->attrs.matmul.program != NULL || hone_rank_of(v) < 1)
             return false;
-        *a = n->attrs.matmul.trans_b
-                 ? (anchor){n, hone_rank_of(v) - 1, w.dim[0], 1, w.dim[0], w.dim[1], 1}
-                 : (anchor){n, hone_rank_of(v) - 1, w.dim[1], w.dim[0], w.dim[1], 1, 1};
+        *a = (anchor){
+            .node = n, .channel_axis = hone_rank_of(v) - 1, .groups = 1, .outer = 1, .inner = 1};
+        a->n = a->per = w.dim[n->attrs.matmul.trans_b ? 0 : 1];
+        *(n->attrs.matmul.trans_b ? &a->inner : &a->outer) = w.dim[n->attrs.matmul.trans_b ? 1 : 0];
         return true;
     default: return false;
     }
