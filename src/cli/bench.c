@@ -1,6 +1,6 @@
-/* hone bench: latency of single inferences, then throughput of back-to-back ones, then times by step. What is timed is
- * hone_context_run alone, on inputs that are already in memory; nothing is printed or allocated between its two clock
- * readings. */
+/* hone bench: latency of single inferences, then throughput of back-to-back ones, then times by
+ * step. What is timed is hone_context_run alone, on inputs that are already in memory; nothing is
+ * printed or allocated between its two clock readings. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,9 +47,11 @@ static int measure_latency(hone_session *s, double duration_s, hone_bench *out)
         if (st != HONE_OK || hone_interrupt_came())
             return fail_run(st);
         if (!hone_times_add(&out->latency, (after - before) * 1e3))
-            return hone_fail(HONE_EXIT_LIMIT, "measuring: no memory for %zu times", out->latency.n + 1);
+            return hone_fail(HONE_EXIT_LIMIT, "measuring: no memory for %zu times",
+                             out->latency.n + 1);
         if (after - before > 0.01 || i % PROGRESS_EVERY == 0)
-            hone_progress_update("measure", (int64_t)((after - start) * 1e3), (int64_t)(duration_s * 1e3));
+            hone_progress_update("measure", (int64_t)((after - start) * 1e3),
+                                 (int64_t)(duration_s * 1e3));
     }
     return HONE_EXIT_OK;
 }

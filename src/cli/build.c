@@ -35,12 +35,13 @@ static int report(const hone_session *s, const char *path)
     if (!hone_report_wants_json(s->args))
         return HONE_EXIT_OK;
     return hone_report_json(
-        s->args, json_pack("{s:i, s:o, s:o, s:o, s:o, s:f, s:I, s:i, s:{s:I, s:I, s:I}}", "schema", 1, "model",
-                           hone_report_text(s->path), "plan", hone_report_text(path), "device",
-                           hone_report_text(info.device), "precision", hone_report_text(info.precision), "build_s",
-                           s->build_s, "plan_bytes", (json_int_t)info.plan_bytes, "layers", info.n_steps, "memory",
-                           "weights", (json_int_t)info.weight_bytes, "activations", (json_int_t)info.activation_bytes,
-                           "scratch", (json_int_t)info.scratch_bytes));
+        s->args,
+        json_pack("{s:i, s:o, s:o, s:o, s:o, s:f, s:I, s:i, s:{s:I, s:I, s:I}}", "schema", 1,
+                  "model", hone_report_text(s->path), "plan", hone_report_text(path), "device",
+                  hone_report_text(info.device), "precision", hone_report_text(info.precision),
+                  "build_s", s->build_s, "plan_bytes", (json_int_t)info.plan_bytes, "layers",
+                  info.n_steps, "memory", "weights", (json_int_t)info.weight_bytes, "activations",
+                  (json_int_t)info.activation_bytes, "scratch", (json_int_t)info.scratch_bytes));
 }
 
 static int build(hone_session *s)

@@ -1,5 +1,5 @@
-/* Completion scripts for bash, zsh and fish out of the option table. Each script knows the commands, their options, the
- * words that an option takes, and whether files or folders follow. */
+/* Completion scripts for bash, zsh and fish out of the option table. Each script knows the
+ * commands, their options, the words that an option takes, and whether files or folders follow. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +21,8 @@ static void bash_values(void)
         int length;
         if (!takes_value(row))
             continue;
-        printf("    --%s%s%c)", row->name, row->letter ? "|-" : "", row->letter ? row->letter : ' ');
+        printf("    --%s%s%c)", row->name, row->letter ? "|-" : "",
+               row->letter ? row->letter : ' ');
         if (row->kind == HONE_KIND_WORD) {
             printf(" COMPREPLY=($(compgen -W '");
             while ((word = hone_word_next(&words, &length)))
@@ -43,7 +44,8 @@ void hone_help_bash(void)
 {
     puts("# bash completion for hone; made by \"hone help --completion=bash\"");
     puts("_hone() {");
-    puts("    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} options");
+    puts(
+        "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} options");
     puts("    if [ \"$COMP_CWORD\" -eq 1 ]; then");
     printf("        COMPREPLY=($(compgen -W '");
     for (int c = 0; c < HONE_COMMAND_N; c++)
@@ -89,7 +91,9 @@ static void zsh_option(const hone_option_row *row)
     const char *words = row->value, *word;
     int length;
     printf("            '%s--%s%s[", row->kind == HONE_KIND_LIST ? "*" : "", row->name,
-           row->kind == HONE_KIND_FLAG ? "" : row->kind == HONE_KIND_MAYBE ? "=-" : "=");
+           row->kind == HONE_KIND_FLAG    ? ""
+           : row->kind == HONE_KIND_MAYBE ? "=-"
+                                          : "=");
     zsh_text(row->text);
     putchar(']');
     if (row->kind == HONE_KIND_WORD) {

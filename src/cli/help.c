@@ -1,4 +1,5 @@
-/* --help: the tables in columns. Text only; man.c and complete.c have the other forms of the same rows. */
+/* --help: the tables in columns. Text only; man.c and complete.c have the other forms of the same
+ * rows. */
 #include "cli/help.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include "hone/hone.h"
 
 const hone_help_item hone_help_items[] = {
-#define GROUP(title) {title, HONE_OPTION_N},
+#define GROUP(title)                                          {title, HONE_OPTION_N},
 #define OPTION(id, name, letter, kind, value, commands, text) {NULL, HONE_OPTION_##id},
 #include "cli/options.def"
 #undef OPTION
@@ -17,7 +18,7 @@ const hone_help_item hone_help_items[] = {
 const int hone_n_help_items = HONE_COUNT_OF(hone_help_items);
 
 enum {
-    TEXT_COLUMN = 34,  /* where what an option does begins */
+    TEXT_COLUMN = 34, /* where what an option does begins */
     LINE_COLUMNS = 100,
 };
 
@@ -26,7 +27,9 @@ void hone_help_spelling(const hone_option_row *row, char *text, int room)
     char letter[8] = "    ";
     if (row->letter)
         snprintf(letter, sizeof letter, "-%c, ", row->letter);
-    const char *form = row->kind == HONE_KIND_FLAG ? "%s--%s" : row->kind == HONE_KIND_MAYBE ? "%s--%s[=%s]" : "%s--%s %s";
+    const char *form = row->kind == HONE_KIND_FLAG    ? "%s--%s"
+                       : row->kind == HONE_KIND_MAYBE ? "%s--%s[=%s]"
+                                                      : "%s--%s %s";
     snprintf(text, (size_t)room, form, letter, row->name, row->value);
 }
 
@@ -82,17 +85,21 @@ int hone_help_command(hone_command command)
     printf("%s\n", row->text);
     print_options(command);
     if (hone_option_is_of(&hone_options[HONE_OPTION_save_plan], command))
-        printf("\ntrtexec's spellings (--onnx=, --saveEngine=, --loadEngine=, --minShapes=, ...) are understood.\n");
+        printf("\ntrtexec's spellings (--onnx=, --saveEngine=, --loadEngine=, --minShapes=, ...) "
+               "are understood.\n");
     return HONE_EXIT_OK;
 }
 
 static void print_overview(void)
 {
-    printf("Hone compiles trained networks (ONNX) into plans and runs them with the least latency.\n\n");
+    printf("Hone compiles trained networks (ONNX) into plans and runs them with the least "
+           "latency.\n\n");
     printf("usage: hone COMMAND [OPERAND...] [OPTION...]\n\n");
     for (int i = 0; i < HONE_COMMAND_N; i++)
-        printf("  %-9s %-34s %s\n", hone_commands[i].name, hone_commands[i].operands, hone_commands[i].text);
-    printf("\n\"hone COMMAND --help\" lists a command's options; \"hone help --man\" is the manual.\n\n");
+        printf("  %-9s %-34s %s\n", hone_commands[i].name, hone_commands[i].operands,
+               hone_commands[i].text);
+    printf("\n\"hone COMMAND --help\" lists a command's options; \"hone help --man\" is the "
+           "manual.\n\n");
     printf("Exit codes\n");
 #define EXIT_ROW(name, code, text) printf("  %3d  %s\n", code, text);
     HONE_EXIT_LIST(EXIT_ROW)

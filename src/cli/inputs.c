@@ -1,6 +1,7 @@
-/* Inputs of run and bench. Two walks: before a build the files that say their own shape are read, because the model may
- * leave extents open; after it pictures, raw files and made-up values fill the rest by what the plan says. Nothing is
- * converted: a file of another type than the input's is an error. */
+/* Inputs of run and bench. Two walks: before a build the files that say their own shape are read,
+ * because the model may leave extents open; after it pictures, raw files and made-up values fill
+ * the rest by what the plan says. Nothing is converted: a file of another type than the input's is
+ * an error. */
 #include "cli/inputs.h"
 
 #include <errno.h>
@@ -16,7 +17,8 @@
 static hone_status binding_of(const hone_session *s, int index, hone_binding_info *info)
 {
     *info = (hone_binding_info){.size = sizeof *info};
-    return s->plan ? hone_plan_binding(s->plan, index, info) : hone_model_binding(s->model, index, info);
+    return s->plan ? hone_plan_binding(s->plan, index, info)
+                   : hone_model_binding(s->model, index, info);
 }
 
 static int count_inputs(const hone_session *s)
@@ -63,9 +65,10 @@ static int fail_no_input(const hone_session *s, const char *given)
     char names[512] = "";
     size_t n = 0;
     for (int i = 0; i < s->n_inputs && n < sizeof names - 1; i++)
-        n += (size_t)snprintf(names + n, sizeof names - n, "%s\"%s\"", i ? ", " : "", s->inputs[i].name);
-    return hone_fail(HONE_EXIT_USAGE, "reading --input \"%s\": it is NAME=FILE; the inputs are %s", given,
-                     s->n_inputs ? names : "none");
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s\"%s\"", i ? ", " : "",
+                              s->inputs[i].name);
+    return hone_fail(HONE_EXIT_USAGE, "reading --input \"%s\": it is NAME=FILE; the inputs are %s",
+                     given, s->n_inputs ? names : "none");
 }
 
 /* NAME=FILE, where NAME may itself hold "="; FILE alone where there is one input. */
@@ -98,8 +101,10 @@ static int take_folder(hone_session *s, const char *folder)
             }
         }
         if (!path)
-            return hone_fail(HONE_EXIT_INPUT, "reading --inputs \"%s\": it has no input_%d.npy or input_%d.pb, for \"%s\"",
-                             folder, i, i, s->inputs[i].name);
+            return hone_fail(
+                HONE_EXIT_INPUT,
+                "reading --inputs \"%s\": it has no input_%d.npy or input_%d.pb, for \"%s\"",
+                folder, i, i, s->inputs[i].name);
         s->inputs[i].owned_path = path;
         s->inputs[i].path = path;
     }
@@ -114,13 +119,14 @@ static bool ends_with(const char *path, const char *ending)
     return n >= m && strcasecmp(path + n - m, ending) == 0;
 }
 
-/* Reads a file that says its own shape; *was_read is false for raw files and pictures, which must wait for the plan's
- * word. */
+/* Reads a file that says its own shape; *was_read is false for raw files and pictures, which must
+ * wait for the plan's word. */
 static hone_status read_typed(hone_session_input *input, const char *kind, bool *was_read)
 {
     hone_file_kind file;
     hone_status st = hone_values_file_kind(input->path, &file);
-    *was_read = file != HONE_FILE_PICTURE && !(file == HONE_FILE_UNKNOWN && !ends_with(input->path, ".pb"));
+    *was_read =
+        file != HONE_FILE_PICTURE && !(file == HONE_FILE_UNKNOWN && !ends_with(input->path, ".pb"));
     if (st != HONE_OK || !*was_read)
         return st;
     if (file == HONE_FILE_NPZ) {
@@ -140,7 +146,8 @@ static bool is_open(const hone_dims *shape)
 }
 
 /* A model's open extents come from the file where no option fixes them. */
-static void fix_shape(hone_session *s, const hone_session_input *input, const hone_binding_info *info)
+static void fix_shape(hone_session *s, const hone_session_input *input,
+                      const hone_binding_info *info)
 {
     hone_dims unused;
     const bool is_given = hone_shapes_find(s->shapes, input->name, &unused) ||
@@ -182,7 +189,8 @@ static int find(hone_session *s)
 
 int hone_inputs_find_and_build(hone_session *s)
 {
-    /* --preprocess gives the plan another input than the model's, which is the one that files are named for. */
+    /* --preprocess gives the plan another input than the model's, which is the one that files are
+     * named for. */
     const bool build_first = hone_args_text(s->args, HONE_OPTION_preprocess) != NULL;
     int code = build_first ? hone_session_build(s) : HONE_EXIT_OK;
     if (!code)
@@ -201,7 +209,8 @@ static bool takes_encoded(const hone_binding_info *info)
 static bool takes_pixels(const hone_binding_info *info)
 {
     const hone_dims *d = &info->shape;
-    return info->dtype == HONE_U8 && (d->rank == 3 || (d->rank == 4 && d->dim[0] <= 1)) && d->dim[d->rank - 1] == 3;
+    return info->dtype == HONE_U8 && (d->rank == 3 || (d->rank == 4 && d->dim[0] <= 1)) &&
+           d->dim[d->rank - 1] == 3;
 }
 
 static int read_picture(hone_session_input *input, const hone_binding_info *info)
@@ -209,12 +218,14 @@ static int read_picture(hone_session_input *input, const hone_binding_info *info
     char text[HONE_VALUES_TEXT];
     if (!takes_encoded(info) && !takes_pixels(info))
         return hone_fail(HONE_EXIT_INPUT,
-                         "reading \"%s\" for input \"%s\": it is a picture and the input takes %s %s; a plan built with "
+                         "reading \"%s\" for input \"%s\": it is a picture and the input takes %s "
+                         "%s; a plan built with "
                          "--preprocess takes pictures",
                          input->path, input->name, hone_dtype_text(info->dtype),
                          hone_values_shape_text(&info->shape, text));
-    const hone_status st = takes_encoded(info) ? hone_values_read_bytes(input->path, &input->array)
-                                               : hone_values_read_picture(input->path, &input->array);
+    const hone_status st = takes_encoded(info)
+                               ? hone_values_read_bytes(input->path, &input->array)
+                               : hone_values_read_picture(input->path, &input->array);
     if (st != HONE_OK)
         return hone_fail_file(st);
     hone_dims *shape = &input->array.tensor.shape;
@@ -229,8 +240,10 @@ static int read_raw(hone_session *s, hone_session_input *input, const hone_bindi
     hone_dims shape = info->shape;
     hone_shapes_find(s->shapes, input->name, &shape);
     if (is_open(&shape))
-        return hone_fail(HONE_EXIT_USAGE, "reading \"%s\" for input \"%s\": raw bytes have no shape; --shapes %s:... gives it",
-                         input->path, input->name, input->name);
+        return hone_fail(
+            HONE_EXIT_USAGE,
+            "reading \"%s\" for input \"%s\": raw bytes have no shape; --shapes %s:... gives it",
+            input->path, input->name, input->name);
     const hone_status st = hone_raw_read(input->path, info->dtype, &shape, &input->array);
     if (st != HONE_OK)
         return hone_fail_file(st);
@@ -249,7 +262,8 @@ static int read_late(hone_session *s, hone_session_input *input, const hone_bind
     if (ends_with(input->path, ".bin") || ends_with(input->path, ".raw"))
         return read_raw(s, input, info);
     return hone_fail(HONE_EXIT_INPUT,
-                     "reading \"%s\" for input \"%s\": neither content nor ending says what it is; .npy, .npz, .pb, .bin "
+                     "reading \"%s\" for input \"%s\": neither content nor ending says what it is; "
+                     ".npy, .npz, .pb, .bin "
                      "and pictures are known",
                      input->path, input->name);
 }
@@ -269,7 +283,8 @@ static int make_picture(hone_session_input *input, uint64_t *seed)
     return HONE_EXIT_OK;
 }
 
-/* The shape that made-up values have: what options say, else what the context has by the profile. */
+/* The shape that made-up values have: what options say, else what the context has by the profile.
+ */
 static int make_values(hone_session *s, int index, const hone_binding_info *info, uint64_t *seed)
 {
     hone_session_input *input = &s->inputs[index];
@@ -296,7 +311,8 @@ static int check_tensor(const hone_session_input *input, const hone_binding_info
     bool fits = input->array.kind == HONE_ARRAY_TENSOR && t->dtype == info->dtype;
     if (input->array.kind != HONE_ARRAY_TENSOR)
         return hone_fail(HONE_EXIT_UNSUPPORTED,
-                         "binding input \"%s\": it is no tensor; sequences and empty optionals are not in this version",
+                         "binding input \"%s\": it is no tensor; sequences and empty optionals are "
+                         "not in this version",
                          input->name);
     if (info->shape.rank >= 0)
         fits &= t->shape.rank == info->shape.rank;
@@ -304,9 +320,11 @@ static int check_tensor(const hone_session_input *input, const hone_binding_info
         fits = info->shape.dim[d] < 0 || info->shape.dim[d] == t->shape.dim[d];
     if (fits)
         return HONE_EXIT_OK;
-    return hone_fail(HONE_EXIT_INPUT, "reading \"%s\" for input \"%s\": it is %s %s; the input takes %s %s", input->path,
-                     input->name, hone_dtype_text(t->dtype), hone_values_shape_text(&t->shape, found),
-                     hone_dtype_text(info->dtype), hone_values_shape_text(&info->shape, wanted));
+    return hone_fail(HONE_EXIT_INPUT,
+                     "reading \"%s\" for input \"%s\": it is %s %s; the input takes %s %s",
+                     input->path, input->name, hone_dtype_text(t->dtype),
+                     hone_values_shape_text(&t->shape, found), hone_dtype_text(info->dtype),
+                     hone_values_shape_text(&info->shape, wanted));
 }
 
 static int bind(hone_session *s, int index, const hone_binding_info *info)
@@ -316,7 +334,8 @@ static int bind(hone_session *s, int index, const hone_binding_info *info)
     const int code = check_tensor(input, info);
     if (code)
         return code;
-    hone_status st = is_open(&info->shape) ? hone_context_set_shape(s->context, index, &t->shape) : HONE_OK;
+    hone_status st =
+        is_open(&info->shape) ? hone_context_set_shape(s->context, index, &t->shape) : HONE_OK;
     if (st == HONE_OK)
         st = hone_context_bind(s->context, index, t->data, t->size);
     return st == HONE_OK ? HONE_EXIT_OK : hone_fail_file(st);
@@ -362,8 +381,9 @@ static int check_picture(const hone_session *s, const char *picture)
     for (int i = 0; i < s->n_inputs; i++)
         if (binding_of(s, i, &info) == HONE_OK && (takes_encoded(&info) || takes_pixels(&info)))
             return HONE_EXIT_OK;
-    return hone_fail(HONE_EXIT_INPUT, "reading \"%s\": no input takes a picture; a plan built with --preprocess does",
-                     picture);
+    return hone_fail(
+        HONE_EXIT_INPUT,
+        "reading \"%s\": no input takes a picture; a plan built with --preprocess does", picture);
 }
 
 int hone_inputs_bind(hone_session *s, const char *picture)

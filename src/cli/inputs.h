@@ -4,11 +4,12 @@
 
 #include "cli/session.h"
 
-/* Finds the file of every input (--input, --inputs), reads those that say their own shape, and builds the model: inputs
- * that leave extents open get them from the files. */
+/* Finds the file of every input (--input, --inputs), reads those that say their own shape, and
+ * builds the model: inputs that leave extents open get them from the files. */
 int hone_inputs_find_and_build(hone_session *s);
 
-/* Reads and makes up the rest and binds everything. picture: a file for the input that takes pictures, or NULL. */
+/* Reads and makes up the rest and binds everything. picture: a file for the input that takes
+ * pictures, or NULL. */
 int hone_inputs_bind(hone_session *s, const char *picture);
 
 void hone_inputs_fini(hone_session *s);

@@ -11,7 +11,8 @@ int hone_command_inspect(const hone_args *args)
 {
     hone_session s;
     if (hone_args_count(args, HONE_OPTION_html))
-        return hone_fail(HONE_EXIT_UNSUPPORTED, "inspecting: --html is not in this version; --json is");
+        return hone_fail(HONE_EXIT_UNSUPPORTED,
+                         "inspecting: --html is not in this version; --json is");
     int code = hone_session_open(args, &s);
     if (!code)
         code = s.model ? hone_inspect_model(&s) : hone_inspect_plan(&s);
@@ -21,8 +22,9 @@ int hone_command_inspect(const hone_args *args)
 
 json_t *hone_inspect_binding_json(const hone_binding_info *b)
 {
-    json_t *object = json_pack("{s:o, s:s, s:s, s:o}", "name", hone_report_text(b->name), "kind", b->kind, "type",
-                               hone_dtype_text(b->dtype), "shape", hone_report_shape(&b->shape));
+    json_t *object =
+        json_pack("{s:o, s:s, s:s, s:o}", "name", hone_report_text(b->name), "kind", b->kind,
+                  "type", hone_dtype_text(b->dtype), "shape", hone_report_shape(&b->shape));
     if (hone_inspect_is_open(&b->shape)) {
         json_object_set_new(object, "min", hone_report_shape(&b->min));
         json_object_set_new(object, "opt", hone_report_shape(&b->opt));

@@ -1,5 +1,5 @@
-/* A model's facts, inputs, outputs and operators. The operators are counted from the IR's text, which names one a line;
- * -v prints that text itself. */
+/* A model's facts, inputs, outputs and operators. The operators are counted from the IR's text,
+ * which names one a line; -v prints that text itself. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,9 @@ static const char *const facts[] = {"producer", "ir_version", "opset", "nodes", 
 
 // ---- operators
 
-enum { OPERATORS_MAX = 256 };
+enum {
+    OPERATORS_MAX = 256
+};
 
 typedef struct operator_count {
     char name[32];
@@ -40,8 +42,8 @@ static void count_operator(operators *o, const char *name, size_t length)
     o->v[o->n++].count = 1;
 }
 
-/* "%y: float32[8] = conv "name" (%x, %w) ...": the word behind " = ", which a name or operands follow. Constants have
- * their contents there. */
+/* "%y: float32[8] = conv "name" (%x, %w) ...": the word behind " = ", which a name or operands
+ * follow. Constants have their contents there. */
 static void take_line(operators *o)
 {
     o->line[o->length] = '\0';
@@ -49,7 +51,8 @@ static void take_line(operators *o)
     if (equals) {
         const char *name = equals + 3;
         const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");
-        if (strncmp(name + length, " \"", 2) == 0 || strncmp(name + length, " (", 2) == 0 || name[length] == '(')
+        if (strncmp(name + length, " \"", 2) == 0 || strncmp(name + length, " (", 2) == 0 ||
+            name[length] == '(')
             count_operator(o, name, length);
     }
     o->length = 0;
@@ -92,8 +95,9 @@ static json_t *bindings_json(const hone_model *model, int first, int n)
     for (int i = 0; i < n; i++) {
         hone_binding_info info = {.size = sizeof info};
         if (hone_model_binding(model, first + i, &info) == HONE_OK)
-            json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:o}", "name", hone_report_text(info.name), "kind",
-                                                  info.kind, "type", hone_dtype_text(info.dtype), "shape",
+            json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:o}", "name",
+                                                  hone_report_text(info.name), "kind", info.kind,
+                                                  "type", hone_dtype_text(info.dtype), "shape",
                                                   hone_report_shape(&info.shape)));
     }
     return list;
@@ -102,10 +106,12 @@ static json_t *bindings_json(const hone_model *model, int first, int n)
 static int print_json(const hone_session *s, const operators *o)
 {
     const int n_in = hone_model_inputs(s->model), n_out = hone_model_outputs(s->model);
-    json_t *document = json_pack("{s:i, s:s, s:o}", "schema", 1, "kind", "model", "file", hone_report_text(s->path));
+    json_t *document = json_pack("{s:i, s:s, s:o}", "schema", 1, "kind", "model", "file",
+                                 hone_report_text(s->path));
     json_t *counts = json_object();
     for (int i = 0; i < HONE_COUNT_OF(facts); i++)
-        json_object_set_new(document, facts[i], hone_report_text(hone_model_property(s->model, facts[i])));
+        json_object_set_new(document, facts[i],
+                            hone_report_text(hone_model_property(s->model, facts[i])));
     json_object_set_new(document, "inputs", bindings_json(s->model, 0, n_in));
     json_object_set_new(document, "outputs", bindings_json(s->model, n_in, n_out));
     for (int i = 0; i < o->n; i++)
@@ -119,7 +125,8 @@ static void print_bindings(const hone_model *model, int first, int n, const char
     int width = 4;
     for (int i = 0; i < n; i++) {
         hone_binding_info info = {.size = sizeof info};
-        if (hone_model_binding(model, first + i, &info) == HONE_OK && (int)strlen(info.name) > width)
+        if (hone_model_binding(model, first + i, &info) == HONE_OK &&
+            (int)strlen(info.name) > width)
             width = (int)strlen(info.name);
     }
     for (int i = 0; i < n; i++) {
@@ -154,15 +161,17 @@ int hone_inspect_model(const hone_session *s)
             if (hone_model_property(s->model, facts[i]))
                 printf("%-12s %s\n", facts[i], hone_model_property(s->model, facts[i]));
         print_bindings(s->model, 0, hone_model_inputs(s->model), "inputs");
-        print_bindings(s->model, hone_model_inputs(s->model), hone_model_outputs(s->model), "outputs");
+        print_bindings(s->model, hone_model_inputs(s->model), hone_model_outputs(s->model),
+                       "outputs");
         print_operators(o);
         if (hone_say_level() > 1 && st == HONE_OK) {
             printf("\n");
             st = hone_model_print(s->model, write_text, stdout);
         }
     }
-    const int code = st != HONE_OK ? hone_fail_status(st)
-                     : hone_report_wants_json(s->args) ? print_json(s, o) : HONE_EXIT_OK;
+    const int code = st != HONE_OK                     ? hone_fail_status(st)
+                     : hone_report_wants_json(s->args) ? print_json(s, o)
+                                                       : HONE_EXIT_OK;
     free(o);
     return code;
 }

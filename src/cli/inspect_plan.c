@@ -40,11 +40,12 @@ static json_t *steps_json(const hone_plan *plan, int n)
     for (int i = 0; i < n; i++) {
         hone_step_info step = {.size = sizeof step};
         if (hone_plan_step_info(plan, i, &step) == HONE_OK)
-            json_array_append_new(list, json_pack("{s:i, s:o, s:o, s:o, s:f, s:f, s:I, s:I}", "index", i, "op",
-                                                  hone_report_text(step.op), "name", hone_report_text(step.name),
-                                                  "detail", hone_report_text(step.detail), "flop", step.flop, "bytes",
-                                                  step.bytes, "weights", (json_int_t)step.weight_bytes, "scratch",
-                                                  (json_int_t)step.scratch_bytes));
+            json_array_append_new(
+                list, json_pack("{s:i, s:o, s:o, s:o, s:f, s:f, s:I, s:I}", "index", i, "op",
+                                hone_report_text(step.op), "name", hone_report_text(step.name),
+                                "detail", hone_report_text(step.detail), "flop", step.flop, "bytes",
+                                step.bytes, "weights", (json_int_t)step.weight_bytes, "scratch",
+                                (json_int_t)step.scratch_bytes));
     }
     return list;
 }
@@ -52,14 +53,17 @@ static json_t *steps_json(const hone_plan *plan, int n)
 static int print_json(const hone_session *s, const hone_plan_info *p)
 {
     json_t *document = json_pack(
-        "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:{s:I, s:I, s:I, s:I, s:f}, s:o, s:o, s:o, s:o}", "schema", 1,
-        "kind", "plan", "file", hone_report_text(s->path), "model", hone_report_text(p->model), "device",
-        hone_report_text(p->device), "precision", hone_report_text(p->precision), "producer",
-        hone_report_text(p->producer), "plan_bytes", (json_int_t)p->plan_bytes, "is_bounded", (int)p->is_bounded,
-        "memory", "weights", (json_int_t)p->weight_bytes, "activations", (json_int_t)p->activation_bytes, "live",
-        (json_int_t)p->live_bytes, "scratch", (json_int_t)p->scratch_bytes, "activations_over_live", arena_ratio(p),
-        "inputs", bindings_json(s->plan, 0, p->n_inputs), "outputs", bindings_json(s->plan, p->n_inputs, p->n_outputs),
-        "properties", properties_json(s->plan), "steps", steps_json(s->plan, p->n_steps));
+        "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:{s:I, s:I, s:I, s:I, s:f}, s:o, s:o, s:o, "
+        "s:o}",
+        "schema", 1, "kind", "plan", "file", hone_report_text(s->path), "model",
+        hone_report_text(p->model), "device", hone_report_text(p->device), "precision",
+        hone_report_text(p->precision), "producer", hone_report_text(p->producer), "plan_bytes",
+        (json_int_t)p->plan_bytes, "is_bounded", (int)p->is_bounded, "memory", "weights",
+        (json_int_t)p->weight_bytes, "activations", (json_int_t)p->activation_bytes, "live",
+        (json_int_t)p->live_bytes, "scratch", (json_int_t)p->scratch_bytes, "activations_over_live",
+        arena_ratio(p), "inputs", bindings_json(s->plan, 0, p->n_inputs), "outputs",
+        bindings_json(s->plan, p->n_inputs, p->n_outputs), "properties", properties_json(s->plan),
+        "steps", steps_json(s->plan, p->n_steps));
     return hone_report_json(s->args, document);
 }
 
@@ -68,8 +72,8 @@ static int print_json(const hone_session *s, const hone_plan_info *p)
 static void print_facts(const hone_session *s, const hone_plan_info *p)
 {
     char size[HONE_REPORT_SIZE];
-    printf("plan         %s, %s, of \"%s\" by %s\n", s->path, hone_report_size((double)p->plan_bytes, size), p->model,
-           p->producer);
+    printf("plan         %s, %s, of \"%s\" by %s\n", s->path,
+           hone_report_size((double)p->plan_bytes, size), p->model, p->producer);
     printf("device       %s, %s\n", p->device, p->precision);
 }
 
@@ -93,20 +97,25 @@ static void print_bindings(const hone_plan *plan, int first, int n, const char *
             continue;
         hone_inspect_print_binding(&info, i ? "" : heading, width);
         if (hone_inspect_is_open(&info.shape) && info.is_input)
-            printf("%-12s %-*s  from %s, best %s, to %s\n", "", width, "", hone_values_shape_text(&info.min, min),
-                   hone_values_shape_text(&info.opt, opt), hone_values_shape_text(&info.max, max));
+            printf("%-12s %-*s  from %s, best %s, to %s\n", "", width, "",
+                   hone_values_shape_text(&info.min, min), hone_values_shape_text(&info.opt, opt),
+                   hone_values_shape_text(&info.max, max));
     }
 }
 
 static void print_memory(const hone_plan_info *p)
 {
-    char weights[HONE_REPORT_SIZE], arena[HONE_REPORT_SIZE], live[HONE_REPORT_SIZE], scratch[HONE_REPORT_SIZE];
-    printf("memory       weights %s, activations %s (%.2f times the %s alive at once), scratch %s\n",
-           hone_report_size((double)p->weight_bytes, weights), hone_report_size((double)p->activation_bytes, arena),
-           arena_ratio(p), hone_report_size((double)p->live_bytes, live),
-           hone_report_size((double)p->scratch_bytes, scratch));
+    char weights[HONE_REPORT_SIZE], arena[HONE_REPORT_SIZE], live[HONE_REPORT_SIZE],
+        scratch[HONE_REPORT_SIZE];
+    printf(
+        "memory       weights %s, activations %s (%.2f times the %s alive at once), scratch %s\n",
+        hone_report_size((double)p->weight_bytes, weights),
+        hone_report_size((double)p->activation_bytes, arena), arena_ratio(p),
+        hone_report_size((double)p->live_bytes, live),
+        hone_report_size((double)p->scratch_bytes, scratch));
     if (!p->is_bounded)
-        printf("%-12s some value has no upper bound: a context allocates for it while running\n", "");
+        printf("%-12s some value has no upper bound: a context allocates for it while running\n",
+               "");
 }
 
 /* Properties of one line; of longer ones how many lines they have. */
@@ -134,7 +143,8 @@ static void print_steps(const hone_plan *plan, int n)
         if (hone_plan_step_info(plan, i, &step) != HONE_OK)
             continue;
         printf("%4d  %-16s %9.3f  %9s  %.70s\n", i, step.op, step.flop * 1e-6,
-               step.weight_bytes ? hone_report_size((double)step.weight_bytes, weights) : "-", step.name);
+               step.weight_bytes ? hone_report_size((double)step.weight_bytes, weights) : "-",
+               step.name);
         if (hone_say_level() > 1)
             printf("      %s\n", step.detail);
     }

@@ -1,4 +1,5 @@
-/* What Linux says of the machine, in /proc and /sys. Whatever cannot be read is left out: no fact here is needed to run. */
+/* What Linux says of the machine, in /proc and /sys. Whatever cannot be read is left out: no fact
+ * here is needed to run. */
 #include "cli/machine.h"
 
 #include <dlfcn.h>
@@ -82,12 +83,15 @@ int hone_machine_cpus(void)
 const char *hone_machine_governor(void)
 {
     static char text[64];
-    return read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof text) ? text : NULL;
+    return read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof text)
+               ? text
+               : NULL;
 }
 
 int64_t hone_machine_cache(int level)
 {
-    static const int names[] = {0, _SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
+    static const int names[] = {0, _SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE,
+                                _SC_LEVEL3_CACHE_SIZE};
     const long size = sysconf(names[level]);
     return size > 0 ? size : 0;
 }

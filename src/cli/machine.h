@@ -11,7 +11,8 @@ const char *hone_machine_cpu(void);
 int hone_machine_cores(void); /* physical ones allowed to the process, at least 1 */
 int hone_machine_cpus(void);  /* logical ones allowed to the process */
 
-/* The CPU is also clocked by somebody: "performance", "powersave"; NULL where the system does not say. */
+/* The CPU is also clocked by somebody: "performance", "powersave"; NULL where the system does not
+ * say. */
 const char *hone_machine_governor(void);
 
 int64_t hone_machine_cache(int level); /* bytes, of the first CPU; 0: not known */

@@ -9,7 +9,8 @@
 
 static int run_later(const hone_args *args)
 {
-    return hone_fail(HONE_EXIT_UNSUPPORTED, "%s: this command is not in this version", hone_commands[args->command].name);
+    return hone_fail(HONE_EXIT_UNSUPPORTED, "%s: this command is not in this version",
+                     hone_commands[args->command].name);
 }
 
 /* How many operands a command takes at most; run takes pictures behind the first. */
@@ -22,22 +23,28 @@ static int check_operands(const hone_args *args)
     };
     if (args->n_operands <= most[args->command])
         return HONE_EXIT_OK;
-    return hone_fail(HONE_EXIT_USAGE, "reading the command line: %s takes %d file%s; \"%s\" is one too many",
-                     hone_commands[args->command].name, most[args->command], most[args->command] == 1 ? "" : "s",
-                     args->operands[most[args->command]]);
+    return hone_fail(HONE_EXIT_USAGE,
+                     "reading the command line: %s takes %d file%s; \"%s\" is one too many",
+                     hone_commands[args->command].name, most[args->command],
+                     most[args->command] == 1 ? "" : "s", args->operands[most[args->command]]);
 }
 
 static int run_command(const hone_args *args)
 {
     static int (*const commands[HONE_COMMAND_N])(const hone_args *) = {
-        [HONE_COMMAND_BUILD] = hone_command_build,     [HONE_COMMAND_RUN] = hone_command_run,
-        [HONE_COMMAND_BENCH] = hone_command_bench,     [HONE_COMMAND_COMPARE] = run_later,
-        [HONE_COMMAND_INSPECT] = hone_command_inspect, [HONE_COMMAND_EDIT] = run_later,
-        [HONE_COMMAND_DEBUG] = run_later,              [HONE_COMMAND_DOCTOR] = hone_command_doctor,
+        [HONE_COMMAND_BUILD] = hone_command_build,
+        [HONE_COMMAND_RUN] = hone_command_run,
+        [HONE_COMMAND_BENCH] = hone_command_bench,
+        [HONE_COMMAND_COMPARE] = run_later,
+        [HONE_COMMAND_INSPECT] = hone_command_inspect,
+        [HONE_COMMAND_EDIT] = run_later,
+        [HONE_COMMAND_DEBUG] = run_later,
+        [HONE_COMMAND_DOCTOR] = hone_command_doctor,
         [HONE_COMMAND_HELP] = hone_help_run,
     };
     if (hone_args_count(args, HONE_OPTION_help))
-        return args->command == HONE_COMMAND_HELP ? hone_help_run(args) : hone_help_command(args->command);
+        return args->command == HONE_COMMAND_HELP ? hone_help_run(args)
+                                                  : hone_help_command(args->command);
     const int excess = check_operands(args);
     if (excess)
         return excess;

@@ -1,4 +1,5 @@
-/* The manual page out of the tables, in man(7)'s language. docs/hone.1 is this text; a test compares them. */
+/* The manual page out of the tables, in man(7)'s language. docs/hone.1 is this text; a test
+ * compares them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -94,7 +95,8 @@ static void print_aliases(void)
         put_line(hone_options[alias->option].name);
     }
     puts(".P");
-    puts("\\-\\-onnx and \\-\\-loadEngine give the operand. Others are ignored with a note, or refused with exit code 4");
+    puts("\\-\\-onnx and \\-\\-loadEngine give the operand. Others are ignored with a note, or "
+         "refused with exit code 4");
     puts("where leaving them out would change the answer or what is measured.");
 }
 
@@ -109,23 +111,30 @@ static void print_exit_codes(void)
 static void print_notes(void)
 {
     puts(".SH FILES AND STREAMS");
-    puts("Results go to the standard output; errors, notes and progress to the standard error. An error is one line that");
-    puts("begins with \"hone: \"; unsupported nodes follow it, one a line. Output files are written beside their place and");
-    puts("renamed: there is never half of one. Whether an operand is a model or a plan is told by its content.");
+    puts("Results go to the standard output; errors, notes and progress to the standard error. An "
+         "error is one line that");
+    puts("begins with \"hone: \"; unsupported nodes follow it, one a line. Output files are "
+         "written beside their place and");
+    puts("renamed: there is never half of one. Whether an operand is a model or a plan is told by "
+         "its content.");
     puts(".SH ENVIRONMENT");
-    puts(".TP\n.B HONE_CPU\nForces vector instructions that the machine has: scalar, avx2, avx512 or neon.");
+    puts(".TP\n.B HONE_CPU\nForces vector instructions that the machine has: scalar, avx2, avx512 "
+         "or neon.");
 }
 
 static void print_examples(void)
 {
     static const char *const rows[][2] = {
-        {"compile, then run with files", "hone build net.onnx -o net.plan\n"
-                                         "hone run net.plan --input image=image.npy --output scores=scores.npy"},
-        {"a classifier that takes pictures", "hone build net.onnx -o net.plan --labels labels.txt \\\\\n"
-                                             "    --preprocess decode,resize=256,crop=224,mean=127,std=128 "
-                                             "--postprocess softmax,topk=5\n"
-                                             "hone run net.plan a.jpg b.png"},
-        {"measure, with a table of steps", "hone bench net.onnx --shapes input:1x3x224x224 --profile"},
+        {"compile, then run with files",
+         "hone build net.onnx -o net.plan\n"
+         "hone run net.plan --input image=image.npy --output scores=scores.npy"},
+        {"a classifier that takes pictures",
+         "hone build net.onnx -o net.plan --labels labels.txt \\\\\n"
+         "    --preprocess decode,resize=256,crop=224,mean=127,std=128 "
+         "--postprocess softmax,topk=5\n"
+         "hone run net.plan a.jpg b.png"},
+        {"measure, with a table of steps",
+         "hone bench net.onnx --shapes input:1x3x224x224 --profile"},
     };
     puts(".SH EXAMPLES");
     for (int i = 0; i < HONE_COUNT_OF(rows); i++)
@@ -138,7 +147,8 @@ void hone_help_man(void)
     puts(".SH NAME\nhone \\- compile trained networks and run them with the least latency");
     puts(".SH SYNOPSIS\n.B hone\n.I COMMAND\n[\\fIOPERAND\\fR...] [\\fIOPTION\\fR...]");
     puts(".SH DESCRIPTION");
-    puts("Hone compiles a trained ONNX model into a plan for one machine and runs it there. An option takes its value after");
+    puts("Hone compiles a trained ONNX model into a plan for one machine and runs it there. An "
+         "option takes its value after");
     puts("a space or after \"=\".");
     print_commands();
     print_options();

@@ -1,5 +1,6 @@
-/* Reads the command line against the tables. Options and operands may mix; "--" ends the options. An option takes its
- * value after a space or "=". trtexec's spellings are looked up where none of ours fits. */
+/* Reads the command line against the tables. Options and operands may mix; "--" ends the options.
+ * An option takes its value after a space or "=". trtexec's spellings are looked up where none of
+ * ours fits. */
 #include "cli/options.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ enum {
 
 const hone_option_row hone_options[HONE_OPTION_N] = {
 #define GROUP(title)
-#define OPTION(id, name, letter, kind, value, commands, text)                                                          \
+#define OPTION(id, name, letter, kind, value, commands, text)                                      \
     {name, letter, HONE_KIND_##kind, value, commands, text},
 #include "cli/options.def"
 #undef OPTION
@@ -81,9 +82,11 @@ static int check_word(const hone_option_row *row, const char *value)
     }
     const char *best = hone_suggest_result(&near);
     if (best)
-        return hone_fail(HONE_EXIT_USAGE, DOING ": --%s is \"%s\"; did you mean \"%s\"? Allowed are %s", row->name, value,
-                         best, row->value);
-    return hone_fail(HONE_EXIT_USAGE, DOING ": --%s is \"%s\"; allowed are %s", row->name, value, row->value);
+        return hone_fail(HONE_EXIT_USAGE,
+                         DOING ": --%s is \"%s\"; did you mean \"%s\"? Allowed are %s", row->name,
+                         value, best, row->value);
+    return hone_fail(HONE_EXIT_USAGE, DOING ": --%s is \"%s\"; allowed are %s", row->name, value,
+                     row->value);
 }
 
 static int check_number(const hone_option_row *row, const char *value)
@@ -93,8 +96,8 @@ static int check_number(const hone_option_row *row, const char *value)
     errno = 0;
     const double x = is_int ? (double)strtoll(value, &end, 10) : strtod(value, &end);
     if (end == value || *end || errno || !(x >= 0) || isinf(x))
-        return hone_fail(HONE_EXIT_USAGE, DOING ": --%s is \"%s\"; %s from 0 on is allowed", row->name, value,
-                         is_int ? "an integer" : "a number");
+        return hone_fail(HONE_EXIT_USAGE, DOING ": --%s is \"%s\"; %s from 0 on is allowed",
+                         row->name, value, is_int ? "an integer" : "a number");
     return HONE_EXIT_OK;
 }
 
@@ -112,7 +115,8 @@ static int take_option(parser *p, hone_option option, const char *value)
 {
     const hone_option_row *row = &hone_options[option];
     if (row->kind == HONE_KIND_FLAG && value)
-        return hone_fail(HONE_EXIT_USAGE, DOING ": --%s is a switch and takes no value; \"%s\" was given", row->name,
+        return hone_fail(HONE_EXIT_USAGE,
+                         DOING ": --%s is a switch and takes no value; \"%s\" was given", row->name,
                          value);
     if (row->kind == HONE_KIND_FLAG || row->kind == HONE_KIND_MAYBE)
         return add(p, option, value);
@@ -138,7 +142,8 @@ static int take_pairs(parser *p, hone_option option, const char *value)
         value += length + (value[length] == ',');
         char *colon = strrchr(piece, ':');
         if (!colon)
-            return hone_fail(HONE_EXIT_USAGE, DOING ": --loadInputs has \"%s\"; NAME:FILE,... is allowed", piece);
+            return hone_fail(HONE_EXIT_USAGE,
+                             DOING ": --loadInputs has \"%s\"; NAME:FILE,... is allowed", piece);
         *colon = '=';
         add(p, option, piece);
     }
@@ -155,7 +160,8 @@ static int take_alias(parser *p, const hone_alias_row *alias, const char *value)
 {
     const bool needs_value = alias->kind == HONE_ALIAS_MODEL || alias->kind == HONE_ALIAS_PAIRS;
     if (alias->kind == HONE_ALIAS_REFUSED)
-        return hone_fail(HONE_EXIT_UNSUPPORTED, DOING ": --%s is trtexec's and Hone has nothing that does the same",
+        return hone_fail(HONE_EXIT_UNSUPPORTED,
+                         DOING ": --%s is trtexec's and Hone has nothing that does the same",
                          alias->name);
     if (alias->kind == HONE_ALIAS_NOTHING) {
         hone_say(1, "note: --%s has nothing to do here and is ignored", alias->name);
@@ -167,7 +173,8 @@ static int take_alias(parser *p, const hone_alias_row *alias, const char *value)
         return hone_fail(HONE_EXIT_USAGE, DOING ": --%s needs a value", alias->name);
     if (!value)
         value = p->argv[p->at++];
-    return alias->kind == HONE_ALIAS_MODEL ? take_operand(p, value) : take_pairs(p, alias->option, value);
+    return alias->kind == HONE_ALIAS_MODEL ? take_operand(p, value)
+                                           : take_pairs(p, alias->option, value);
 }
 
 // ---- looking up
@@ -175,7 +182,8 @@ static int take_alias(parser *p, const hone_alias_row *alias, const char *value)
 static int find_option(const parser *p, const char *name, size_t length)
 {
     for (int i = 0; i < HONE_OPTION_N; i++)
-        if (hone_option_is_of(&hone_options[i], p->args->command) && strlen(hone_options[i].name) == length &&
+        if (hone_option_is_of(&hone_options[i], p->args->command) &&
+            strlen(hone_options[i].name) == length &&
             memcmp(hone_options[i].name, name, length) == 0)
             return i;
     return -1;
@@ -184,15 +192,17 @@ static int find_option(const parser *p, const char *name, size_t length)
 /* An alias for an option that the command has. */
 static const hone_alias_row *find_alias(const parser *p, const char *name, size_t length)
 {
-    const bool takes_model = p->args->command == HONE_COMMAND_BUILD || p->args->command == HONE_COMMAND_RUN ||
+    const bool takes_model = p->args->command == HONE_COMMAND_BUILD ||
+                             p->args->command == HONE_COMMAND_RUN ||
                              p->args->command == HONE_COMMAND_BENCH;
     for (int i = 0; i < hone_n_aliases; i++) {
         const hone_alias_row *alias = &hone_aliases[i];
         if (strlen(alias->name) != length || memcmp(alias->name, name, length) != 0)
             continue;
-        const bool has_option = alias->option == HONE_OPTION_N
-                                    ? takes_model
-                                    : hone_option_is_of(&hone_options[alias->option], p->args->command);
+        const bool has_option =
+            alias->option == HONE_OPTION_N
+                ? takes_model
+                : hone_option_is_of(&hone_options[alias->option], p->args->command);
         return has_option ? alias : NULL;
     }
     return NULL;
@@ -201,7 +211,8 @@ static const hone_alias_row *find_alias(const parser *p, const char *name, size_
 static const char *command_that_has(const char *name, size_t length)
 {
     for (int i = 0; i < HONE_OPTION_N; i++)
-        if (strlen(hone_options[i].name) == length && memcmp(hone_options[i].name, name, length) == 0)
+        if (strlen(hone_options[i].name) == length &&
+            memcmp(hone_options[i].name, name, length) == 0)
             for (int c = 0; c < HONE_COMMAND_N; c++)
                 if (hone_option_is_of(&hone_options[i], (hone_command)c))
                     return hone_commands[c].name;
@@ -222,11 +233,13 @@ static int fail_unknown(const parser *p, const char *name, size_t length)
             hone_suggest_offer(&near, hone_aliases[i].name, strlen(hone_aliases[i].name));
     const char *best = hone_suggest_result(&near);
     if (other)
-        return hone_fail(HONE_EXIT_USAGE, DOING ": %s has no option --%.*s; %s has", command, (int)length, name, other);
+        return hone_fail(HONE_EXIT_USAGE, DOING ": %s has no option --%.*s; %s has", command,
+                         (int)length, name, other);
     if (best)
-        return hone_fail(HONE_EXIT_USAGE, DOING ": %s has no option --%.*s; did you mean --%s?", command, (int)length,
-                         name, best);
-    return hone_fail(HONE_EXIT_USAGE, DOING ": %s has no option --%.*s; \"hone help %s\" lists them", command,
+        return hone_fail(HONE_EXIT_USAGE, DOING ": %s has no option --%.*s; did you mean --%s?",
+                         command, (int)length, name, best);
+    return hone_fail(HONE_EXIT_USAGE,
+                     DOING ": %s has no option --%.*s; \"hone help %s\" lists them", command,
                      (int)length, name, command);
 }
 
@@ -247,13 +260,15 @@ static int take_short(parser *p, const char *letters)
     for (; *letters; letters++) {
         int option = -1;
         for (int i = 0; i < HONE_OPTION_N; i++)
-            if (hone_options[i].letter == *letters && hone_option_is_of(&hone_options[i], p->args->command))
+            if (hone_options[i].letter == *letters &&
+                hone_option_is_of(&hone_options[i], p->args->command))
                 option = i;
         if (option < 0)
-            return hone_fail(HONE_EXIT_USAGE, DOING ": %s has no option -%c", hone_commands[p->args->command].name,
-                             *letters);
+            return hone_fail(HONE_EXIT_USAGE, DOING ": %s has no option -%c",
+                             hone_commands[p->args->command].name, *letters);
         const bool is_flag = hone_options[option].kind == HONE_KIND_FLAG;
-        const int code = take_option(p, (hone_option)option, is_flag || !letters[1] ? NULL : letters + 1);
+        const int code =
+            take_option(p, (hone_option)option, is_flag || !letters[1] ? NULL : letters + 1);
         if (code || !is_flag)
             return code;
     }
@@ -283,8 +298,10 @@ int hone_args_command(const char *name, hone_command *out)
     if (is_file_name(name))
         return hone_fail(HONE_EXIT_USAGE, DOING ": a command must come first: hone run %s", name);
     if (best)
-        return hone_fail(HONE_EXIT_USAGE, DOING ": there is no command \"%s\"; did you mean \"%s\"?", name, best);
-    return hone_fail(HONE_EXIT_USAGE, DOING ": there is no command \"%s\"; \"hone help\" lists them", name);
+        return hone_fail(HONE_EXIT_USAGE,
+                         DOING ": there is no command \"%s\"; did you mean \"%s\"?", name, best);
+    return hone_fail(HONE_EXIT_USAGE,
+                     DOING ": there is no command \"%s\"; \"hone help\" lists them", name);
 }
 
 static int take_command(parser *p)
@@ -299,7 +316,8 @@ static int take_command(parser *p)
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0)
         return add(p, HONE_OPTION_version, NULL);
     if (first[0] == '-')
-        return hone_fail(HONE_EXIT_USAGE, DOING ": a command must come first: hone bench %s ...", first);
+        return hone_fail(HONE_EXIT_USAGE, DOING ": a command must come first: hone bench %s ...",
+                         first);
     return hone_args_command(first, &p->args->command);
 }
 

@@ -79,7 +79,8 @@ typedef struct hone_args {
     char *texts; /* pieces of values that had to be cut up */
 } hone_args;
 
-/* Reads the command line; prints what is wrong with it and returns the exit code. hone_args_fini in any case. */
+/* Reads the command line; prints what is wrong with it and returns the exit code. hone_args_fini in
+ * any case. */
 int hone_args_parse(int argc, char **argv, hone_args *out);
 void hone_args_fini(hone_args *args);
 

@@ -1,4 +1,5 @@
-/* Writes the answers of a run: single files by their endings, or a folder with a table of contents, outputs.json. */
+/* Writes the answers of a run: single files by their endings, or a folder with a table of contents,
+ * outputs.json. */
 #include "cli/outputs.h"
 
 #include <errno.h>
@@ -23,7 +24,8 @@ static hone_plan_info describe(const hone_session *s)
     return info;
 }
 
-/* The output that NAME=FILE means, and its file; -1 where there is none. FILE alone means the only output. */
+/* The output that NAME=FILE means, and its file; -1 where there is none. FILE alone means the only
+ * output. */
 static int find_output(const hone_session *s, const char *given, const char **path)
 {
     const hone_plan_info plan = describe(s);
@@ -48,8 +50,9 @@ int hone_outputs_check(const hone_session *s)
         if (find_output(s, given, &path) < 0) {
             hone_binding_info first = {.size = sizeof first};
             const bool known = hone_plan_binding(s->plan, describe(s).n_inputs, &first) == HONE_OK;
-            return hone_fail(HONE_EXIT_USAGE, "reading --output \"%s\": it is NAME=FILE; the first output is \"%s\"", given,
-                             known ? first.name : "");
+            return hone_fail(HONE_EXIT_USAGE,
+                             "reading --output \"%s\": it is NAME=FILE; the first output is \"%s\"",
+                             given, known ? first.name : "");
         }
     return HONE_EXIT_OK;
 }
@@ -76,7 +79,8 @@ static int write_file(const char *path, const hone_tensor *tensor)
     else if (ends_with(path, ".npy"))
         st = hone_npy_write(path, tensor);
     else
-        return hone_fail(HONE_EXIT_USAGE, "writing \"%s\": its ending is none of .npy, .pb and .bin", path);
+        return hone_fail(HONE_EXIT_USAGE,
+                         "writing \"%s\": its ending is none of .npy, .pb and .bin", path);
     return st == HONE_OK ? HONE_EXIT_OK : hone_fail_status(st);
 }
 
@@ -113,9 +117,10 @@ static int write_member(const hone_session *s, const char *folder, int k, json_t
     if (asprintf(&path, "%s/output_%d.%s", folder, k, is_pb ? "pb" : "npy") < 0)
         return hone_fail(HONE_EXIT_LIMIT, "writing outputs: no memory");
     st = is_pb ? write_pb(path, &tensor) : hone_npy_write(path, &tensor);
-    json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:o}", "name", hone_report_text(info.name), "file",
-                                          strrchr(path, '/') + 1, "type", hone_dtype_text(tensor.dtype), "shape",
-                                          hone_report_shape(&tensor.shape)));
+    json_array_append_new(
+        list, json_pack("{s:o, s:s, s:s, s:o}", "name", hone_report_text(info.name), "file",
+                        strrchr(path, '/') + 1, "type", hone_dtype_text(tensor.dtype), "shape",
+                        hone_report_shape(&tensor.shape)));
     free(path);
     return st == HONE_OK ? HONE_EXIT_OK : hone_fail_status(st);
 }

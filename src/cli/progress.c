@@ -1,5 +1,6 @@
-/* A bar on a terminal, plain lines elsewhere, and nothing at all for work that takes less than a second. Called often by
- * the library: it looks at the clock and mostly returns. Signals set a flag that the next call hands to the library. */
+/* A bar on a terminal, plain lines elsewhere, and nothing at all for work that takes less than a
+ * second. Called often by the library: it looks at the clock and mostly returns. Signals set a flag
+ * that the next call hands to the library. */
 #include "cli/progress.h"
 
 #include <signal.h>
@@ -10,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUIET_S 1.0      /* nothing is shown before */
-#define BAR_EVERY_S 0.1  /* quick enough to look alive */
+#define QUIET_S      1.0 /* nothing is shown before */
+#define BAR_EVERY_S  0.1 /* quick enough to look alive */
 #define LINE_EVERY_S 5.0 /* of plain lines within a phase */
-#define BAR_CELLS 28
+#define BAR_CELLS    28
 
 typedef enum mode {
     MODE_NONE,
@@ -101,7 +102,8 @@ static void draw_bar(int64_t done, int64_t total, double now)
         snprintf(line, sizeof line, "%-10s [%s] %3.0f %%  %lld of %lld%s", bar.phase, cells,
                  100.0 * (double)done / (double)total, (long long)done, (long long)total, left);
     } else {
-        snprintf(line, sizeof line, "%-10s %lld  %.0f s", bar.phase, (long long)done, now - bar.phase_start);
+        snprintf(line, sizeof line, "%-10s %lld  %.0f s", bar.phase, (long long)done,
+                 now - bar.phase_start);
     }
     const int room = columns() - 1;
     if (room > 0 && (size_t)room < sizeof line)
@@ -115,7 +117,8 @@ static void print_line(int64_t done, int64_t total, double now)
     char left[32];
     print_left(left, sizeof left, now - bar.phase_start, done, total);
     if (total > 0)
-        fprintf(stderr, "%-10s %lld of %lld%s\n", bar.phase, (long long)done, (long long)total, left);
+        fprintf(stderr, "%-10s %lld of %lld%s\n", bar.phase, (long long)done, (long long)total,
+                left);
     else
         fprintf(stderr, "%-10s\n", bar.phase);
 }

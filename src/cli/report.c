@@ -1,4 +1,5 @@
-/* JSON by jansson, whose objects keep the order in which they were filled, and numbers for people. */
+/* JSON by jansson, whose objects keep the order in which they were filled, and numbers for people.
+ */
 #include "cli/report.h"
 
 #include <errno.h>
@@ -18,9 +19,11 @@ int hone_report_json(const hone_args *args, json_t *document)
     const char *path = hone_args_text(args, HONE_OPTION_json);
     if (path)
         return hone_report_json_file(path, document);
-    const bool ok = json_dumpf(document, stdout, DUMP_FLAGS) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
+    const bool ok = json_dumpf(document, stdout, DUMP_FLAGS) == 0 && putchar('\n') != EOF &&
+                    fflush(stdout) == 0;
     json_decref(document);
-    return ok ? HONE_EXIT_OK : hone_fail(HONE_EXIT_INPUT, "writing the report: stdout cannot be written");
+    return ok ? HONE_EXIT_OK
+              : hone_fail(HONE_EXIT_INPUT, "writing the report: stdout cannot be written");
 }
 
 int hone_report_json_file(const char *path, json_t *document)
@@ -40,7 +43,8 @@ int hone_report_json_file(const char *path, json_t *document)
         remove(temporary);
     json_decref(document);
     free(temporary);
-    return ok ? HONE_EXIT_OK : hone_fail(HONE_EXIT_INPUT, "writing \"%s\": %s", path, strerror(why));
+    return ok ? HONE_EXIT_OK
+              : hone_fail(HONE_EXIT_INPUT, "writing \"%s\": %s", path, strerror(why));
 }
 
 json_t *hone_report_shape(const hone_dims *shape)
@@ -72,13 +76,15 @@ const char *hone_report_size(double bytes, char text[HONE_REPORT_SIZE])
         bytes /= 1000;
         unit++;
     }
-    snprintf(text, HONE_REPORT_SIZE, unit && bytes < 99.95 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    snprintf(text, HONE_REPORT_SIZE, unit && bytes < 99.95 ? "%.1f %s" : "%.0f %s", bytes,
+             units[unit]);
     return text;
 }
 
 const char *hone_report_type(hone_dtype dtype, const hone_dims *shape, char text[HONE_REPORT_TYPE])
 {
     char dims[HONE_VALUES_TEXT];
-    snprintf(text, HONE_REPORT_TYPE, "%s %s", hone_dtype_text(dtype), hone_values_shape_text(shape, dims));
+    snprintf(text, HONE_REPORT_TYPE, "%s %s", hone_dtype_text(dtype),
+             hone_values_shape_text(shape, dims));
     return text;
 }

@@ -26,7 +26,7 @@ int hone_report_json_file(const char *path, json_t *document);
 
 /* [1, 3, null]: open extents are null; an open rank is null as a whole. */
 json_t *hone_report_shape(const hone_dims *shape);
-json_t *hone_report_number(double x); /* null where JSON has no such number */
+json_t *hone_report_number(double x);       /* null where JSON has no such number */
 json_t *hone_report_text(const char *text); /* null for NULL or what is no UTF-8 */
 
 /* "51.2 MB", "830 kB", "12 B"; returns text. */

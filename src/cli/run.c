@@ -55,7 +55,8 @@ static int run_all(hone_session *s, json_t *runs)
 static int run(hone_session *s)
 {
     if (s->args->n_operands > 2 && hone_outputs_are_asked(s->args))
-        return hone_fail(HONE_EXIT_USAGE, "running %d pictures: --output and --outputs have room for one answer",
+        return hone_fail(HONE_EXIT_USAGE,
+                         "running %d pictures: --output and --outputs have room for one answer",
                          s->args->n_operands - 1);
     int code = hone_inputs_find_and_build(s);
     if (!code)
@@ -70,8 +71,8 @@ static int run(hone_session *s)
         json_decref(runs);
         return code;
     }
-    return hone_report_json(s->args, json_pack("{s:i, s:o, s:o}", "schema", 1, "model", hone_report_text(s->path), "runs",
-                                               runs));
+    return hone_report_json(s->args, json_pack("{s:i, s:o, s:o}", "schema", 1, "model",
+                                               hone_report_text(s->path), "runs", runs));
 }
 
 int hone_command_run(const hone_args *args)

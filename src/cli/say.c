@@ -1,4 +1,5 @@
-/* stderr in one place: errors, notes and the library's log. Everything first takes a progress bar off its line. */
+/* stderr in one place: errors, notes and the library's log. Everything first takes a progress bar
+ * off its line. */
 #include "cli/say.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* From an operand to something that runs: model or plan, plan, engine, context, with the options of the command line. */
+/* From an operand to something that runs: model or plan, plan, engine, context, with the options of
+ * the command line. */
 #ifndef HONE_CLI_SESSION_H
 #define HONE_CLI_SESSION_H
 
@@ -30,8 +31,8 @@ typedef struct hone_session {
     double build_s, load_ms;
 } hone_session;
 
-/* Opens the operand, told apart by content. All four return an exit code and have said what is wrong; hone_session_fini
- * in any case. */
+/* Opens the operand, told apart by content. All four return an exit code and have said what is
+ * wrong; hone_session_fini in any case. */
 int hone_session_open(const hone_args *args, hone_session *out);
 
 /* Builds the model, or does nothing for a plan. */

@@ -1,5 +1,6 @@
-/* "name:1x3x224x224,other:1x8". A name may hold colons (TensorFlow's do), so the last one of an entry counts. The builder
- * checks such texts; the tool reads them only to know the shapes of raw files and of inputs of a plan. */
+/* "name:1x3x224x224,other:1x8". A name may hold colons (TensorFlow's do), so the last one of an
+ * entry counts. The builder checks such texts; the tool reads them only to know the shapes of raw
+ * files and of inputs of a plan. */
 #include "cli/shapes.h"
 
 #include <stdio.h>
@@ -54,7 +55,8 @@ void hone_shapes_add(char **texts, const char *name, const hone_dims *shape)
     char dims[HONE_VALUES_TEXT];
     char *joined = NULL;
     hone_values_shape_text(shape, dims);
-    if (asprintf(&joined, "%s%s%s:%s", *texts ? *texts : "", *texts ? "," : "", name, shape->rank ? dims : "") < 0)
+    if (asprintf(&joined, "%s%s%s:%s", *texts ? *texts : "", *texts ? "," : "", name,
+                 shape->rank ? dims : "") < 0)
         return;
     free(*texts);
     *texts = joined;

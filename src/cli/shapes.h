@@ -5,10 +5,12 @@
 #include "cli/options.h"
 #include "hone/types.h"
 
-/* The given texts of an option joined with commas, in malloc's memory; NULL where it was not given. */
+/* The given texts of an option joined with commas, in malloc's memory; NULL where it was not given.
+ */
 char *hone_shapes_join(const hone_args *args, hone_option option);
 
-/* True where the texts name this input; *out is then its shape. A malformed text names nothing: the builder says so. */
+/* True where the texts name this input; *out is then its shape. A malformed text names nothing: the
+ * builder says so. */
 bool hone_shapes_find(const char *texts, const char *name, hone_dims *out);
 
 /* Adds "name:1x3" to texts, which is replaced. */

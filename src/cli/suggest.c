@@ -1,12 +1,15 @@
-/* The nearest of several words, by the number of letters to insert, drop, change or swap with a neighbour (optimal string
- * alignment). Letters compare without case, and "-" and "_" are alike: who writes --Save_Plan is understood. */
+/* The nearest of several words, by the number of letters to insert, drop, change or swap with a
+ * neighbour (optimal string alignment). Letters compare without case, and "-" and "_" are alike:
+ * who writes --Save_Plan is understood. */
 #include "cli/suggest.h"
 
 #include <ctype.h>
 #include <limits.h>
 #include <string.h>
 
-enum { WORD_MAX = 48 };
+enum {
+    WORD_MAX = 48
+};
 
 void hone_suggest_init(hone_suggest *s, const char *typed, size_t length)
 {
@@ -35,7 +38,8 @@ static int distance(const char *a, int n, const char *b, int m)
             }
             const int differs = fold(a[i - 1]) != fold(b[j - 1]);
             d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + differs);
-            if (i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) && fold(a[i - 2]) == fold(b[j - 1]))
+            if (i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) &&
+                fold(a[i - 2]) == fold(b[j - 1]))
                 d[i][j] = min3(d[i][j], d[i - 2][j - 2] + 1, INT_MAX);
         }
     return d[n][m];
@@ -55,7 +59,8 @@ void hone_suggest_offer(hone_suggest *s, const char *word, size_t length)
 
 const char *hone_suggest_result(const hone_suggest *s)
 {
-    /* A third of the letters may be wrong, but one always: "-" in place of a short word suggests nothing. */
+    /* A third of the letters may be wrong, but one always: "-" in place of a short word suggests
+     * nothing. */
     const int allowed = s->typed_length < 3 ? 1 : (int)(s->typed_length + 2) / 3;
     return s->distance <= allowed && s->distance < (int)s->typed_length ? s->best : NULL;
 }

@@ -1,5 +1,5 @@
-/* Outputs in short: classes with probabilities where the plan knows their names or has a post-processing that picks them,
- * else type, shape, range and the first values. */
+/* Outputs in short: classes with probabilities where the plan knows their names or has a
+ * post-processing that picks them, else type, shape, range and the first values. */
 #include "cli/summary.h"
 
 #include <math.h>
@@ -10,7 +10,9 @@
 #include "cli/say.h"
 #include "media/values.h"
 
-enum { FIRST_VALUES = 6 };
+enum {
+    FIRST_VALUES = 6
+};
 
 typedef struct output {
     const char *name;
@@ -65,13 +67,15 @@ static int64_t last_extent(const hone_tensor *t)
 
 static bool is_float(const hone_tensor *t)
 {
-    return t->dtype == HONE_F32 || t->dtype == HONE_F16 || t->dtype == HONE_F64 || t->dtype == HONE_BF16;
+    return t->dtype == HONE_F32 || t->dtype == HONE_F16 || t->dtype == HONE_F64 ||
+           t->dtype == HONE_BF16;
 }
 
 static int by_share(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;
-    return x->share != y->share ? (x->share < y->share ? 1 : -1) : (x->index > y->index) - (x->index < y->index);
+    return x->share != y->share ? (x->share < y->share ? 1 : -1)
+                                : (x->index > y->index) - (x->index < y->index);
 }
 
 /* Shares of one row: as they are where they are probabilities, else their softmax. */
@@ -109,7 +113,8 @@ static bool classes_of_scores(const hone_tensor *t, int64_t n, int64_t top, clas
 }
 
 /* From the two outputs of a top-k: values and indices of one shape. */
-static bool classes_of_topk(const hone_tensor *values, const hone_tensor *indices, int64_t top, classes *out)
+static bool classes_of_topk(const hone_tensor *values, const hone_tensor *indices, int64_t top,
+                            classes *out)
 {
     const int64_t k = last_extent(values);
     out->rows = k ? hone_values_count(values) / k : 0;
@@ -117,8 +122,8 @@ static bool classes_of_topk(const hone_tensor *values, const hone_tensor *indice
     out->v = malloc((size_t)(out->rows * out->top + 1) * sizeof *out->v);
     for (int64_t r = 0; out->v && r < out->rows; r++)
         for (int64_t i = 0; i < out->top; i++)
-            out->v[r * out->top + i] =
-                (ranked){(int64_t)hone_values_at(indices, r * k + i), hone_values_at(values, r * k + i)};
+            out->v[r * out->top + i] = (ranked){(int64_t)hone_values_at(indices, r * k + i),
+                                                hone_values_at(values, r * k + i)};
     return out->v != NULL;
 }
 
@@ -130,7 +135,8 @@ static bool find_classes(const hone_session *s, const output *outputs, int n, cl
     const int64_t top = hone_args_int(s->args, HONE_OPTION_top, 5);
     const int64_t n_labels = count_labels(labels);
     *out = (classes){.v = NULL};
-    if (n == 2 && post && strstr(post, "topk") && is_float(&outputs[0].tensor) && outputs[1].tensor.dtype == HONE_I64 &&
+    if (n == 2 && post && strstr(post, "topk") && is_float(&outputs[0].tensor) &&
+        outputs[1].tensor.dtype == HONE_I64 &&
         hone_values_same_shape(&outputs[0].tensor.shape, &outputs[1].tensor.shape))
         return classes_of_topk(&outputs[0].tensor, &outputs[1].tensor, top, out);
     if (n != 1 || !is_float(&outputs[0].tensor) || last_extent(&outputs[0].tensor) < 2)
@@ -187,13 +193,15 @@ static void print_tensor(const output *o, int name_width)
 {
     char type[HONE_REPORT_TYPE];
     const hone_values_summary v = hone_values_summarize(&o->tensor);
-    printf("  %-*s  %s\n", name_width, o->name, hone_report_type(o->tensor.dtype, &o->tensor.shape, type));
+    printf("  %-*s  %s\n", name_width, o->name,
+           hone_report_type(o->tensor.dtype, &o->tensor.shape, type));
     if (v.count == 0)
         return;
     if (o->tensor.dtype != HONE_STRING && v.count > 1)
         printf("  %-*s  min %.5g  max %.5g  mean %.5g\n", name_width, "", v.min, v.max, v.mean);
     if (v.n_nan || v.n_infinite)
-        printf("  %-*s  %lld NaN, %lld infinite\n", name_width, "", (long long)v.n_nan, (long long)v.n_infinite);
+        printf("  %-*s  %lld NaN, %lld infinite\n", name_width, "", (long long)v.n_nan,
+               (long long)v.n_infinite);
     printf("  %-*s  ", name_width, "");
     print_values(&o->tensor);
 }
@@ -205,13 +213,15 @@ static json_t *tensor_json(const output *o)
     for (int64_t i = 0; i < v.count && i < FIRST_VALUES; i++) {
         char text[48];
         hone_values_print(&o->tensor, i, text, sizeof text);
-        json_array_append_new(first, o->tensor.dtype == HONE_STRING ? hone_report_text(text)
-                                                                    : hone_report_number(hone_values_at(&o->tensor, i)));
+        json_array_append_new(first, o->tensor.dtype == HONE_STRING
+                                         ? hone_report_text(text)
+                                         : hone_report_number(hone_values_at(&o->tensor, i)));
     }
-    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "name", hone_report_text(o->name), "type",
-                     hone_dtype_text(o->tensor.dtype), "shape", hone_report_shape(&o->tensor.shape), "min",
-                     hone_report_number(v.min), "max", hone_report_number(v.max), "mean", hone_report_number(v.mean),
-                     "nan", (json_int_t)v.n_nan, "infinite", (json_int_t)v.n_infinite, "first", first);
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "name",
+                     hone_report_text(o->name), "type", hone_dtype_text(o->tensor.dtype), "shape",
+                     hone_report_shape(&o->tensor.shape), "min", hone_report_number(v.min), "max",
+                     hone_report_number(v.max), "mean", hone_report_number(v.mean), "nan",
+                     (json_int_t)v.n_nan, "infinite", (json_int_t)v.n_infinite, "first", first);
 }
 
 static json_t *classes_json(const hone_session *s, const classes *c)
@@ -223,8 +233,9 @@ static json_t *classes_json(const hone_session *s, const classes *c)
             char text[128];
             const ranked *v = &c->v[r * c->top + i];
             label_text(s, v->index, text, sizeof text);
-            json_array_append_new(row, json_pack("{s:I, s:o, s:o}", "index", (json_int_t)v->index, "class",
-                                                 hone_report_text(text), "probability", hone_report_number(v->share)));
+            json_array_append_new(row, json_pack("{s:I, s:o, s:o}", "index", (json_int_t)v->index,
+                                                 "class", hone_report_text(text), "probability",
+                                                 hone_report_number(v->share)));
         }
         json_array_append_new(rows, row);
     }

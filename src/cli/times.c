@@ -1,4 +1,5 @@
-/* Statistics of times. Percentiles are those of trtexec and numpy's default: linear between neighbours. */
+/* Statistics of times. Percentiles are those of trtexec and numpy's default: linear between
+ * neighbours. */
 #include "cli/times.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* Memory of arrays that were read from files: one block a tensor, its strings' letters behind the elements, so that
- * freeing is one call. It reads no format itself. */
+/* Memory of arrays that were read from files: one block a tensor, its strings' letters behind the
+ * elements, so that freeing is one call. It reads no format itself. */
 #include "media/array.h"
 
 hone_status hone_array_make(hone_dtype dtype, const hone_dims *shape, size_t extra, hone_array *out)
@@ -9,7 +9,8 @@ hone_status hone_array_make(hone_dtype dtype, const hone_dims *shape, size_t ext
     void *memory;
 
     if (!hone_dims_size(dtype, shape, &size) || !hone_size_add(size, extra, &total))
-        return hone_error(HONE_ERR_LIMIT, "reading an array: %s %s has more bytes than can be addressed",
+        return hone_error(HONE_ERR_LIMIT,
+                          "reading an array: %s %s has more bytes than can be addressed",
                           hone_dtype_text(dtype), hone_dims_text(shape, text));
     HONE_TRY(hone_alloc_aligned(NULL, HONE_MAX(total, 1), HONE_ALIGNMENT, &memory));
     *out = (hone_array){

@@ -1,6 +1,7 @@
-/* Reads NumPy's .npy: a magic, a header that is a Python dict, the elements. The dict is read by a parser for exactly the
- * three keys that NumPy writes, in any order. Nothing is made before the file is known to hold what the header claims.
- * Not read: pickled objects, records, dates, and the void types that other libraries put into .npy. */
+/* Reads NumPy's .npy: a magic, a header that is a Python dict, the elements. The dict is read by a
+ * parser for exactly the three keys that NumPy writes, in any order. Nothing is made before the
+ * file is known to hold what the header claims. Not read: pickled objects, records, dates, and the
+ * void types that other libraries put into .npy. */
 #include "media/npy.h"
 
 #include <ctype.h>
@@ -94,13 +95,16 @@ static hone_status take_entry(cursor *c, header *h, unsigned *seen)
     if (strcmp(key, "fortran_order") == 0) {
         *seen |= 2;
         h->is_fortran = take(c, "True");
-        return h->is_fortran || take(c, "False") ? HONE_OK : hone_error(HONE_ERR_FORMAT, "its order is no bool");
+        return h->is_fortran || take(c, "False")
+                   ? HONE_OK
+                   : hone_error(HONE_ERR_FORMAT, "its order is no bool");
     }
     if (strcmp(key, "descr") != 0)
         return hone_error(HONE_ERR_FORMAT, "its header has an unknown key \"%s\"", key);
     *seen |= 4;
     if (!take_quoted(c, h->descr, sizeof h->descr))
-        return hone_error(HONE_ERR_UNSUPPORTED, "its elements are records; plain types are allowed");
+        return hone_error(HONE_ERR_UNSUPPORTED,
+                          "its elements are records; plain types are allowed");
     return HONE_OK;
 }
 
@@ -114,7 +118,9 @@ static hone_status parse_dict(hone_bytes text, header *h)
         HONE_TRY(take_entry(&c, h, &seen));
         take(&c, ",");
     }
-    return seen == 7 ? HONE_OK : hone_error(HONE_ERR_FORMAT, "its header lacks descr, fortran_order or shape");
+    return seen == 7
+               ? HONE_OK
+               : hone_error(HONE_ERR_FORMAT, "its header lacks descr, fortran_order or shape");
 }
 
 // ---- types
@@ -125,7 +131,8 @@ static hone_status resolve_type(header *h)
     const bool has_order = *d && strchr("<>|=", *d);
     const char kind = d[has_order];
     long long bytes = 0;
-    for (const char *p = d + has_order + (kind != '\0'); isdigit((unsigned char)*p) && bytes < INT32_MAX; p++)
+    for (const char *p = d + has_order + (kind != '\0');
+         isdigit((unsigned char)*p) && bytes < INT32_MAX; p++)
         bytes = bytes * 10 + (*p - '0');
 
     if (kind == 'U' || kind == 'S') {
@@ -141,7 +148,8 @@ static hone_status resolve_type(header *h)
         }
     }
     if (kind == 'O')
-        return hone_error(HONE_ERR_UNSUPPORTED, "its elements are pickled objects, which can hide code");
+        return hone_error(HONE_ERR_UNSUPPORTED,
+                          "its elements are pickled objects, which can hide code");
     return hone_error(HONE_ERR_UNSUPPORTED, "its element type \"%s\" is none that Hone has", d);
 }
 
@@ -272,7 +280,8 @@ static hone_status split(hone_bytes file, hone_bytes *text, hone_bytes *payload)
         return hone_error(HONE_ERR_FORMAT, "it does not begin as .npy files do");
     const int version = file.data[6];
     if (version < 1 || version > 3)
-        return hone_error(HONE_ERR_UNSUPPORTED, "its format version is %d; 1 to 3 are known", version);
+        return hone_error(HONE_ERR_UNSUPPORTED, "its format version is %d; 1 to 3 are known",
+                          version);
     const size_t start = version == 1 ? 10 : 12;
     size_t size = (size_t)file.data[8] | (size_t)file.data[9] << 8;
     if (version > 1 && file.size >= 12)
@@ -304,20 +313,22 @@ hone_status hone_npy_parse(hone_bytes file, hone_array *out)
     HONE_TRY(parse_dict(text, &h));
     HONE_TRY(resolve_type(&h));
     if (!hone_dims_count(&h.shape, &n) || !hone_size_mul((size_t)n, h.item, &needed))
-        return hone_error(HONE_ERR_LIMIT, "the shape in its header has more elements than can be addressed");
+        return hone_error(HONE_ERR_LIMIT,
+                          "the shape in its header has more elements than can be addressed");
     if (payload.size < needed)
-        return hone_error(HONE_ERR_FORMAT, "it has %zu bytes of elements; its header promises %zu", payload.size,
-                          needed);
+        return hone_error(HONE_ERR_FORMAT, "it has %zu bytes of elements; its header promises %zu",
+                          payload.size, needed);
     payload.size = needed;
-    return h.type ? read_numbers(&h, payload, (size_t)n, out) : read_strings(&h, payload, (size_t)n, out);
+    return h.type ? read_numbers(&h, payload, (size_t)n, out)
+                  : read_strings(&h, payload, (size_t)n, out);
 }
 
 hone_status hone_npy_read(const char *path, hone_array *out)
 {
     hone_map map;
     HONE_TRY(hone_map_open(path, &map));
-    const hone_status st =
-        hone_npz_matches(map.bytes) ? hone_npz_parse(map.bytes, NULL, true, out) : hone_npy_parse(map.bytes, out);
+    const hone_status st = hone_npz_matches(map.bytes) ? hone_npz_parse(map.bytes, NULL, true, out)
+                                                       : hone_npy_parse(map.bytes, out);
     hone_map_close(&map);
     return hone_while(st, "reading \"%s\"", path);
 }

@@ -1,18 +1,21 @@
-/* Writes .npy, format 1, row-major. Types that NumPy has not are refused, so that no file claims another type than its
- * elements have; strings become fixed-width UCS-4, as NumPy keeps them. */
+/* Writes .npy, format 1, row-major. Types that NumPy has not are refused, so that no file claims
+ * another type than its elements have; strings become fixed-width UCS-4, as NumPy keeps them. */
 #include <stdio.h>
 
 #include "base/file.h"
 #include "media/array.h"
 #include "media/npy.h"
 
-enum { HEADER_ALIGN = 64 }; /* NumPy pads headers so that elements can be mapped */
+enum {
+    HEADER_ALIGN = 64
+}; /* NumPy pads headers so that elements can be mapped */
 
 /* {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }, padded, behind magic and length. */
 static hone_status write_header(hone_file_writer *file, const char *descr, const hone_dims *shape)
 {
     char text[512];
-    int n = snprintf(text + 10, sizeof text - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
+    int n = snprintf(text + 10, sizeof text - 10,
+                     "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
     for (int i = 0; i < shape->rank; i++)
         n += snprintf(text + 10 + n, sizeof text - 10 - (size_t)n, i == 0 ? "%lld," : " %lld,",
                       (long long)shape->dim[i]);
@@ -33,7 +36,11 @@ static hone_status write_header(hone_file_writer *file, const char *descr, const
 static bool take_utf8(const uint8_t **p, const uint8_t *end, uint32_t *out)
 {
     const uint8_t lead = *(*p)++;
-    const int more = lead < 0x80 ? 0 : lead >> 5 == 6 ? 1 : lead >> 4 == 14 ? 2 : lead >> 3 == 30 ? 3 : -1;
+    const int more = lead < 0x80       ? 0
+                     : lead >> 5 == 6  ? 1
+                     : lead >> 4 == 14 ? 2
+                     : lead >> 3 == 30 ? 3
+                                       : -1;
     if (more < 0 || end - *p < more)
         return false;
     uint32_t c = more == 0 ? lead : lead & (0x3fu >> more);
@@ -59,7 +66,8 @@ static hone_status measure_string(const hone_string *s, size_t *width)
     return HONE_OK;
 }
 
-static hone_status write_string(hone_file_writer *file, const hone_string *s, uint8_t *line, size_t width)
+static hone_status write_string(hone_file_writer *file, const hone_string *s, uint8_t *line,
+                                size_t width)
 {
     const uint8_t *p = (const uint8_t *)s->data, *end = p + s->size;
     uint32_t c = 0;
@@ -94,14 +102,16 @@ static hone_status write_strings(hone_file_writer *file, const hone_tensor *t)
 
 // ---- the file
 
-static hone_status write_numbers(hone_file_writer *file, const hone_tensor *t, const hone_npy_type *type)
+static hone_status write_numbers(hone_file_writer *file, const hone_tensor *t,
+                                 const hone_npy_type *type)
 {
     char descr[16];
     size_t size;
     snprintf(descr, sizeof descr, "%c%c%d", type->bytes == 1 ? '|' : '<', type->kind, type->bytes);
     HONE_TRY(write_header(file, descr, &t->shape));
     if (!hone_dims_size(t->dtype, &t->shape, &size) || size > t->size)
-        return hone_error(HONE_ERR_ARGUMENT, "the tensor has %zu bytes, fewer than its shape needs", t->size);
+        return hone_error(HONE_ERR_ARGUMENT, "the tensor has %zu bytes, fewer than its shape needs",
+                          t->size);
     return size ? hone_file_write(file, t->data, size) : HONE_OK;
 }
 
@@ -112,7 +122,8 @@ static hone_status write_tensor(hone_file_writer *file, const hone_tensor *t)
     for (int i = 0; i < HONE_COUNT(hone_npy_types); i++)
         if (hone_npy_types[i].dtype == t->dtype)
             return write_numbers(file, t, &hone_npy_types[i]);
-    return hone_error(HONE_ERR_UNSUPPORTED, "NumPy has no %s; .pb can hold it", hone_dtype_text(t->dtype));
+    return hone_error(HONE_ERR_UNSUPPORTED, "NumPy has no %s; .pb can hold it",
+                      hone_dtype_text(t->dtype));
 }
 
 hone_status hone_npy_write(const char *path, const hone_tensor *tensor)

@@ -1,16 +1,16 @@
-/* Reads one array of an .npz, which is a zip archive of .npy files, stored or deflated, zip64 too. The central directory
- * at the end is what counts; a member's claimed size is believed only as far as deflate could unpack to it. Archives of
- * several disks and encrypted members are refused. */
+/* Reads one array of an .npz, which is a zip archive of .npy files, stored or deflated, zip64 too.
+ * The central directory at the end is what counts; a member's claimed size is believed only as far
+ * as deflate could unpack to it. Archives of several disks and encrypted members are refused. */
 #include <zlib.h>
 
 #include "base/file.h"
 #include "media/array.h"
 
 enum {
-    END_SIZE = 22,         /* of the end record, without its comment */
+    END_SIZE = 22, /* of the end record, without its comment */
     END64_LOCATOR_SIZE = 20,
-    ENTRY_SIZE = 46,       /* of an entry in the central directory, without names */
-    LOCAL_SIZE = 30,       /* of the header before a member */
+    ENTRY_SIZE = 46, /* of an entry in the central directory, without names */
+    LOCAL_SIZE = 30, /* of the header before a member */
     STORED = 0,
     DEFLATED = 8,
     DEFLATE_RATIO = 1032, /* the most that deflate packs: 258 bytes in two bits */
@@ -44,7 +44,8 @@ static bool has_room(hone_bytes file, uint64_t at, uint64_t size)
 
 bool hone_npz_matches(hone_bytes file)
 {
-    return file.size >= END_SIZE && (memcmp(file.data, "PK\3\4", 4) == 0 || memcmp(file.data, "PK\5\6", 4) == 0);
+    return file.size >= END_SIZE &&
+           (memcmp(file.data, "PK\3\4", 4) == 0 || memcmp(file.data, "PK\5\6", 4) == 0);
 }
 
 /* Where the end record begins; 0 where there is none. A comment of up to 64 KiB may follow it. */
@@ -62,10 +63,12 @@ static hone_status open_archive(hone_bytes file, archive *out)
 {
     const uint64_t end = find_end(file);
     if (!end)
-        return hone_error(HONE_ERR_FORMAT, "it is a zip archive without its directory, or an empty one");
+        return hone_error(HONE_ERR_FORMAT,
+                          "it is a zip archive without its directory, or an empty one");
     uint64_t size = read_le(file, end + 12, 4);
     uint64_t at = read_le(file, end + 16, 4);
-    if (at == UINT32_MAX && end >= END64_LOCATOR_SIZE && memcmp(file.data + end - END64_LOCATOR_SIZE, "PK\6\7", 4) == 0) {
+    if (at == UINT32_MAX && end >= END64_LOCATOR_SIZE &&
+        memcmp(file.data + end - END64_LOCATOR_SIZE, "PK\6\7", 4) == 0) {
         const uint64_t end64 = read_le(file, end - END64_LOCATOR_SIZE + 8, 8);
         if (!has_room(file, end64, 56) || memcmp(file.data + end64, "PK\6\6", 4) != 0)
             return hone_error(HONE_ERR_FORMAT, "its zip64 directory is damaged");
@@ -78,7 +81,8 @@ static hone_status open_archive(hone_bytes file, archive *out)
     return HONE_OK;
 }
 
-/* Sizes of 2^32 - 1 stand in the zip64 field (id 1), in the order size, packed, offset, those alone that need it. */
+/* Sizes of 2^32 - 1 stand in the zip64 field (id 1), in the order size, packed, offset, those alone
+ * that need it. */
 static hone_status read_zip64(hone_bytes file, uint64_t at, uint64_t end, member *m)
 {
     uint64_t *const wide[] = {&m->size, &m->packed, &m->offset};
@@ -151,8 +155,8 @@ static hone_status locate(hone_bytes file, const member *m, hone_bytes *out)
 {
     if (!has_room(file, m->offset, LOCAL_SIZE) || memcmp(file.data + m->offset, "PK\3\4", 4) != 0)
         return hone_error(HONE_ERR_FORMAT, "its directory points to no member");
-    const uint64_t start =
-        m->offset + LOCAL_SIZE + read_le(file, m->offset + 26, 2) + read_le(file, m->offset + 28, 2);
+    const uint64_t start = m->offset + LOCAL_SIZE + read_le(file, m->offset + 26, 2) +
+                           read_le(file, m->offset + 28, 2);
     if (!has_room(file, start, m->packed))
         return hone_error(HONE_ERR_FORMAT, "a member runs past its end");
     *out = (hone_bytes){file.data + start, m->packed};
@@ -196,7 +200,8 @@ static uint32_t checksum(hone_bytes data)
 static hone_status parse_checked(hone_bytes npy, const member *m, hone_array *out)
 {
     if (checksum(npy) != m->crc)
-        return hone_error(HONE_ERR_FORMAT, "the checksum of \"%.*s\" differs", (int)m->name_size, m->name);
+        return hone_error(HONE_ERR_FORMAT, "the checksum of \"%.*s\" differs", (int)m->name_size,
+                          m->name);
     return hone_npy_parse(npy, out);
 }
 
@@ -208,7 +213,8 @@ static hone_status parse_member(hone_bytes packed, const member *m, hone_array *
     if (m->method == STORED && m->packed == m->size)
         return parse_checked(packed, m, out);
     if (m->method != DEFLATED)
-        return hone_error(HONE_ERR_UNSUPPORTED, "its compression is method %u; stored and deflated are known", m->method);
+        return hone_error(HONE_ERR_UNSUPPORTED,
+                          "its compression is method %u; stored and deflated are known", m->method);
     if (m->size / DEFLATE_RATIO > m->packed + 1)
         return hone_error(HONE_ERR_FORMAT, "a member of %llu bytes cannot unpack to %llu",
                           (unsigned long long)m->packed, (unsigned long long)m->size);

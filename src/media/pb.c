@@ -1,8 +1,9 @@
-/* Reads ONNX's SequenceProto and OptionalProto, which hold tensors or each other, and the files that hold one of the
- * three. An optional that holds something is that thing itself. Maps and sparse tensors are refused. */
+/* Reads ONNX's SequenceProto and OptionalProto, which hold tensors or each other, and the files
+ * that hold one of the three. An optional that holds something is that thing itself. Maps and
+ * sparse tensors are refused. */
+#include "media/pb.h"
 #include "base/file.h"
 #include "base/protobuf.h"
-#include "media/pb.h"
 
 static hone_status parse_item(const hone_pb_field *field, int depth, hone_array *out)
 {
@@ -57,7 +58,8 @@ hone_status hone_pb_sequence_parse(hone_bytes message, int depth, hone_array *ou
     size_t n = 0;
 
     HONE_TRY(check_depth(depth));
-    HONE_TRY(count_items(message, &n)); /* an item takes 2 bytes of the file at least, so n is honest */
+    HONE_TRY(
+        count_items(message, &n)); /* an item takes 2 bytes of the file at least, so n is honest */
     HONE_TRY(hone_alloc_zero(NULL, (n + 1) * sizeof *made.items, &made.memory));
     made.items = made.memory;
     const hone_status st = parse_items(message, depth, &made);
@@ -90,7 +92,8 @@ static hone_status parse_file(hone_bytes file, const char *expect, hone_array *o
         return hone_pb_optional_parse(file, 0, out);
     if (strcmp(expect, "tensor") == 0)
         return hone_pb_tensor_parse(file, out);
-    return hone_error(HONE_ERR_UNSUPPORTED, "values of kind \"%s\" cannot be read from a file", expect);
+    return hone_error(HONE_ERR_UNSUPPORTED, "values of kind \"%s\" cannot be read from a file",
+                      expect);
 }
 
 hone_status hone_pb_read(const char *path, const char *expect, hone_array *out)

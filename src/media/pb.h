@@ -16,7 +16,8 @@ enum {
     HONE_TENSOR_DOUBLE_DATA = 10,
     HONE_TENSOR_UINT64_DATA = 11,
     HONE_TENSOR_DATA_LOCATION = 14,
-    /* SequenceProto and OptionalProto have the same numbers, but for tensors' and optionals' plural */
+    /* SequenceProto and OptionalProto have the same numbers, but for tensors' and optionals' plural
+     */
     HONE_SEQUENCE_ELEM_TYPE = 2,
     HONE_SEQUENCE_TENSORS = 3,
     HONE_SEQUENCE_SPARSE = 4,
@@ -29,7 +30,9 @@ enum {
     HONE_ELEM_SEQUENCE = 3,
 };
 
-enum { HONE_PB_DEPTH = 8 }; /* sequences within sequences */
+enum {
+    HONE_PB_DEPTH = 8
+}; /* sequences within sequences */
 
 hone_status hone_pb_tensor_parse(hone_bytes message, hone_array *out);
 hone_status hone_pb_sequence_parse(hone_bytes message, int depth, hone_array *out);

@@ -1,6 +1,6 @@
-/* Reads ONNX's TensorProto. Elements stand in raw_data or in a field for their kind; both become plain row-major memory.
- * The shape is checked against the elements that are really there before memory is taken. External data is not read: a
- * test file or an input has none. */
+/* Reads ONNX's TensorProto. Elements stand in raw_data or in a field for their kind; both become
+ * plain row-major memory. The shape is checked against the elements that are really there before
+ * memory is taken. External data is not read: a test file or an input has none. */
 #include "base/protobuf.h"
 #include "media/pb.h"
 
@@ -93,7 +93,8 @@ static hone_status count_scalars(tensor *t)
         size_t n = 1;
         if (field.number != t->field)
             continue;
-        if (wire != HONE_PB_BYTES ? !hone_pb_scalar_count(&field, wire, &n) : field.wire != HONE_PB_BYTES)
+        if (wire != HONE_PB_BYTES ? !hone_pb_scalar_count(&field, wire, &n)
+                                  : field.wire != HONE_PB_BYTES)
             return hone_error(HONE_ERR_FORMAT, "its elements are damaged");
         t->n_scalars += n;
         t->n_letters += t->dtype == HONE_STRING ? field.bytes.size : 0;
@@ -101,7 +102,8 @@ static hone_status count_scalars(tensor *t)
     return hone_pb_status(&pb);
 }
 
-/* Scalars that a tensor of n elements has: complex numbers have two, types under a byte share one. */
+/* Scalars that a tensor of n elements has: complex numbers have two, types under a byte share one.
+ */
 static bool scalars_needed(hone_dtype dtype, int64_t n, size_t *out)
 {
     if (dtype == HONE_C64 || dtype == HONE_C128)
@@ -115,7 +117,8 @@ static hone_status check_size(const tensor *t, int64_t n)
     char text[HONE_DIMS_TEXT];
     size_t bytes, scalars;
     if (!hone_dtype_size(t->dtype, n, &bytes) || !scalars_needed(t->dtype, n, &scalars))
-        return hone_error(HONE_ERR_LIMIT, "its %s elements are more than can be addressed", hone_dims_text(&t->shape, text));
+        return hone_error(HONE_ERR_LIMIT, "its %s elements are more than can be addressed",
+                          hone_dims_text(&t->shape, text));
     const size_t found = t->has_raw ? t->raw.size : t->n_scalars;
     const size_t wanted = t->has_raw ? bytes : scalars;
     if (found != wanted)
@@ -125,7 +128,8 @@ static hone_status check_size(const tensor *t, int64_t n)
     return HONE_OK;
 }
 
-/* Little-endian scalars of `size` bytes; larger ones of the wire are cut, as protobuf prescribes for narrow types. */
+/* Little-endian scalars of `size` bytes; larger ones of the wire are cut, as protobuf prescribes
+ * for narrow types. */
 static uint8_t *put_scalars(uint8_t *out, const uint64_t *scalars, size_t n, size_t size)
 {
     for (size_t i = 0; i < n; i++)

@@ -1,5 +1,6 @@
-/* Writes ONNX's TensorProto, and SequenceProto around it. The idea: a message's size is computed before it is written,
- * so that nothing is copied together first. An array that holds nothing becomes an empty OptionalProto. */
+/* Writes ONNX's TensorProto, and SequenceProto around it. The idea: a message's size is computed
+ * before it is written, so that nothing is copied together first. An array that holds nothing
+ * becomes an empty OptionalProto. */
 #include "base/file.h"
 #include "media/pb.h"
 
@@ -61,7 +62,8 @@ static void put_tensor(writer *w, const hone_tensor *t)
         return;
     }
     if (!hone_dims_size(t->dtype, &t->shape, &size) || size > t->size) {
-        w->status = hone_error(HONE_ERR_ARGUMENT, "a tensor has %zu bytes, fewer than its shape needs", t->size);
+        w->status = hone_error(HONE_ERR_ARGUMENT,
+                               "a tensor has %zu bytes, fewer than its shape needs", t->size);
         return;
     }
     begin_bytes(w, HONE_TENSOR_RAW_DATA, size);
@@ -82,7 +84,8 @@ static void put_sequence(writer *w, const hone_array *array, int depth)
     const bool nested = array->n_items && array->items[0].kind == HONE_ARRAY_SEQUENCE;
     put_number(w, HONE_SEQUENCE_ELEM_TYPE, nested ? HONE_ELEM_SEQUENCE : HONE_ELEM_TENSOR);
     for (size_t i = 0; i < array->n_items; i++) {
-        begin_bytes(w, nested ? HONE_SEQUENCE_SEQUENCES : HONE_SEQUENCE_TENSORS, measure(&array->items[i], depth + 1));
+        begin_bytes(w, nested ? HONE_SEQUENCE_SEQUENCES : HONE_SEQUENCE_TENSORS,
+                    measure(&array->items[i], depth + 1));
         put_array(w, &array->items[i], depth + 1);
     }
 }

@@ -1,5 +1,6 @@
-/* JPEG by libjpeg. Its errors arrive by longjmp, which never leaves this file; its warnings about damaged data are
- * errors here, because half a picture gives a wrong answer rather than none. Nothing is printed. */
+/* JPEG by libjpeg. Its errors arrive by longjmp, which never leaves this file; its warnings about
+ * damaged data are errors here, because half a picture gives a wrong answer rather than none.
+ * Nothing is printed. */
 #include <setjmp.h>
 #include <stdio.h>
 
@@ -9,7 +10,9 @@
 
 #include "media/picture.h"
 
-#define SCANS_MAX 500 /* of a progressive file: real ones have about 10, and each costs a pass over the picture */
+#define SCANS_MAX                                                                                  \
+    500 /* of a progressive file: real ones have about 10, and each costs a pass over the picture  \
+         */
 
 typedef struct decoder {
     struct jpeg_error_mgr errors; /* first: libjpeg hands back a pointer to it */
@@ -80,18 +83,21 @@ static hone_status read_picture(decoder *d, hone_bytes file, hone_picture *pictu
     if (!picture->rgb)
         return HONE_OK;
 
-    const bool is_cmyk = d->jpeg.jpeg_color_space == JCS_CMYK || d->jpeg.jpeg_color_space == JCS_YCCK;
+    const bool is_cmyk =
+        d->jpeg.jpeg_color_space == JCS_CMYK || d->jpeg.jpeg_color_space == JCS_YCCK;
     d->jpeg.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
     d->jpeg.dct_method = JDCT_ISLOW;
     jpeg_start_decompress(&d->jpeg);
     if (is_cmyk) /* from libjpeg's pool: freed with the decoder, also after a longjmp */
-        d->row = d->jpeg.mem->alloc_large((j_common_ptr)&d->jpeg, JPOOL_IMAGE, (size_t)picture->width * 4);
+        d->row = d->jpeg.mem->alloc_large((j_common_ptr)&d->jpeg, JPOOL_IMAGE,
+                                          (size_t)picture->width * 4);
     read_rows(d, picture);
     jpeg_finish_decompress(&d->jpeg);
     return HONE_OK;
 }
 
-/* A function of its own: what changes between setjmp and longjmp must not be a local of the function that calls setjmp. */
+/* A function of its own: what changes between setjmp and longjmp must not be a local of the
+ * function that calls setjmp. */
 static hone_status read_guarded(decoder *d, hone_bytes file, hone_picture *picture)
 {
     if (setjmp(d->failed) != 0)

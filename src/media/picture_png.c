@@ -1,5 +1,5 @@
-/* PNG by libpng, every colour type and depth to 8-bit RGB. libpng's errors arrive by longjmp, which never leaves this
- * file; its warnings are about metadata and ignored. Nothing is printed. */
+/* PNG by libpng, every colour type and depth to 8-bit RGB. libpng's errors arrive by longjmp, which
+ * never leaves this file; its warnings are about metadata and ignored. Nothing is printed. */
 #include <setjmp.h>
 #include <stdio.h>
 
@@ -59,7 +59,8 @@ static void ask_for_rgb(decoder *d)
 /* Longjmps to read_guarded on errors of libpng: what must be freed stands in *d. */
 static hone_status read_picture(decoder *d, hone_picture *picture)
 {
-    png_set_user_limits(d->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* hone_picture_begin has the bound and the words */
+    png_set_user_limits(d->png, PNG_UINT_31_MAX,
+                        PNG_UINT_31_MAX); /* hone_picture_begin has the bound and the words */
     png_set_chunk_malloc_max(d->png, CHUNK_MAX);
     png_set_read_fn(d->png, d, read_bytes);
     png_read_info(d->png, d->info);
@@ -81,7 +82,8 @@ static hone_status read_picture(decoder *d, hone_picture *picture)
     return HONE_OK;
 }
 
-/* A function of its own: what changes between setjmp and longjmp must not be a local of the function that calls setjmp. */
+/* A function of its own: what changes between setjmp and longjmp must not be a local of the
+ * function that calls setjmp. */
 static hone_status read_guarded(decoder *d, hone_picture *picture)
 {
     if (setjmp(png_jmpbuf(d->png)) != 0)

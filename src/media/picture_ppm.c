@@ -1,5 +1,5 @@
-/* Binary PPM (P6) and PGM (P5), 8 or 16 bits, without a library: a header of words, then rows. The text forms P2 and P3
- * are not read. */
+/* Binary PPM (P6) and PGM (P5), 8 or 16 bits, without a library: a header of words, then rows. The
+ * text forms P2 and P3 are not read. */
 #include "media/picture.h"
 
 #include <ctype.h>
@@ -31,7 +31,8 @@ static uint64_t read_number(reader *r)
 {
     uint64_t n = 0;
     skip_space(r);
-    for (int digits = 0; digits < 9 && r->at < r->file.size && isdigit(r->file.data[r->at]); digits++)
+    for (int digits = 0; digits < 9 && r->at < r->file.size && isdigit(r->file.data[r->at]);
+         digits++)
         n = n * 10 + (uint64_t)(r->file.data[r->at++] - '0');
     return n;
 }
@@ -42,12 +43,14 @@ static uint8_t read_sample(const uint8_t *p, size_t width, unsigned max)
     return max == 255 ? (uint8_t)v : (uint8_t)((HONE_MIN(v, max) * 255 + max / 2) / max);
 }
 
-static void read_pixels(const uint8_t *in, size_t width, unsigned max, int channels, hone_picture *picture)
+static void read_pixels(const uint8_t *in, size_t width, unsigned max, int channels,
+                        hone_picture *picture)
 {
     const size_t pixels = (size_t)picture->width * (size_t)picture->height;
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < 3; c++)
-            picture->rgb[3 * i + c] = read_sample(in + (channels == 3 ? 3 * i + c : i) * width, width, max);
+            picture->rgb[3 * i + c] =
+                read_sample(in + (channels == 3 ? 3 * i + c : i) * width, width, max);
 }
 
 static hone_status decode_ppm(hone_bytes file, hone_picture *picture)
@@ -59,13 +62,16 @@ static hone_status decode_ppm(hone_bytes file, hone_picture *picture)
     const uint64_t max = read_number(&r);
     HONE_TRY(hone_picture_begin(picture, "PPM", width, height));
     if (max == 0 || max > 65535)
-        return hone_error(HONE_ERR_FORMAT, "decoding a PPM picture: its largest value is %llu; 1 to 65535 are allowed",
-                          (unsigned long long)max);
+        return hone_error(
+            HONE_ERR_FORMAT,
+            "decoding a PPM picture: its largest value is %llu; 1 to 65535 are allowed",
+            (unsigned long long)max);
     const size_t sample = max > 255 ? 2 : 1;
     const size_t needed = (size_t)width * (size_t)height * (size_t)channels * sample;
     if (r.at >= file.size || file.size - r.at - 1 < needed)
-        return hone_error(HONE_ERR_FORMAT, "decoding a PPM picture: the file ends early; %zu bytes of pixels expected",
-                          needed);
+        return hone_error(
+            HONE_ERR_FORMAT,
+            "decoding a PPM picture: the file ends early; %zu bytes of pixels expected", needed);
     if (picture->rgb)
         read_pixels(file.data + r.at + 1, sample, (unsigned)max, channels, picture);
     return HONE_OK;

@@ -1,8 +1,10 @@
-/* Arrays as bare little-endian elements: the shape comes from elsewhere, so the file's size must fit it exactly. */
+/* Arrays as bare little-endian elements: the shape comes from elsewhere, so the file's size must
+ * fit it exactly. */
 #include "base/file.h"
 #include "media/array.h"
 
-static hone_status read_elements(hone_bytes file, hone_dtype dtype, const hone_dims *shape, hone_array *out)
+static hone_status read_elements(hone_bytes file, hone_dtype dtype, const hone_dims *shape,
+                                 hone_array *out)
 {
     char text[HONE_DIMS_TEXT];
     size_t size;
@@ -17,7 +19,8 @@ static hone_status read_elements(hone_bytes file, hone_dtype dtype, const hone_d
     return HONE_OK;
 }
 
-hone_status hone_raw_read(const char *path, hone_dtype dtype, const hone_dims *shape, hone_array *out)
+hone_status hone_raw_read(const char *path, hone_dtype dtype, const hone_dims *shape,
+                          hone_array *out)
 {
     hone_map map;
     HONE_TRY(hone_map_open(path, &map));
@@ -31,9 +34,11 @@ hone_status hone_raw_write(const char *path, const hone_tensor *tensor)
     hone_file_writer *file;
     size_t size;
     if (tensor->dtype == HONE_STRING)
-        return hone_error(HONE_ERR_UNSUPPORTED, "writing \"%s\": strings have no raw form; .pb can hold them", path);
+        return hone_error(HONE_ERR_UNSUPPORTED,
+                          "writing \"%s\": strings have no raw form; .pb can hold them", path);
     if (!hone_dims_size(tensor->dtype, &tensor->shape, &size) || size > tensor->size)
-        return hone_error(HONE_ERR_ARGUMENT, "writing \"%s\": the tensor has %zu bytes, fewer than its shape needs",
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "writing \"%s\": the tensor has %zu bytes, fewer than its shape needs",
                           path, tensor->size);
     HONE_TRY(hone_file_create(path, &file));
     const hone_status st = size ? hone_file_write(file, tensor->data, size) : HONE_OK;

@@ -1,5 +1,5 @@
-/* Looking at tensors and making them up, for tools. Slow and general: every element goes through a double, so nothing
- * here belongs into what runs per inference. */
+/* Looking at tensors and making them up, for tools. Slow and general: every element goes through a
+ * double, so nothing here belongs into what runs per inference. */
 #include "media/values.h"
 
 #include <math.h>
@@ -34,7 +34,8 @@ const char *hone_values_shape_text(const hone_dims *shape, char text[HONE_VALUES
         const char *by = i ? "x" : "";
         const int64_t extent = shape->dim[i];
         n += (size_t)(extent < 0 ? snprintf(text + n, HONE_VALUES_TEXT - n, "%s?", by)
-                                 : snprintf(text + n, HONE_VALUES_TEXT - n, "%s%lld", by, (long long)extent));
+                                 : snprintf(text + n, HONE_VALUES_TEXT - n, "%s%lld", by,
+                                            (long long)extent));
     }
     return text;
 }
@@ -136,7 +137,8 @@ void hone_values_fill(hone_tensor *tensor, uint64_t *seed)
         return;
     }
     for (int64_t i = 0; i < n; i++) {
-        const uint64_t bits = tensor->dtype == HONE_U8 ? next_random(seed) >> 56 : next_random(seed) >> 63;
+        const uint64_t bits =
+            tensor->dtype == HONE_U8 ? next_random(seed) >> 56 : next_random(seed) >> 63;
         if (hone_dtype_is_float(tensor->dtype))
             hone_element_set_double(tensor->dtype, tensor->data, i, uniform(seed));
         else

@@ -1,5 +1,5 @@
-/* Looking at tensors and making them up, for tools: one element as a number or text, a summary, seeded values. Needs only
- * the public types, so that the tool can include it. */
+/* Looking at tensors and making them up, for tools: one element as a number or text, a summary,
+ * seeded values. Needs only the public types, so that the tool can include it. */
 #ifndef HONE_MEDIA_VALUES_H
 #define HONE_MEDIA_VALUES_H
 
@@ -13,7 +13,8 @@ bool hone_values_size(hone_dtype dtype, const hone_dims *shape, size_t *out);
 
 bool hone_values_same_shape(const hone_dims *a, const hone_dims *b);
 
-/* "1x3x224x224", "1x?x8" for an open extent, "scalar", "any shape" for an open rank; returns text. */
+/* "1x3x224x224", "1x?x8" for an open extent, "scalar", "any shape" for an open rank; returns text.
+ */
 #define HONE_VALUES_TEXT 192
 const char *hone_values_shape_text(const hone_dims *shape, char text[HONE_VALUES_TEXT]);
 
@@ -29,8 +30,9 @@ typedef struct hone_values_summary {
 } hone_values_summary;
 hone_values_summary hone_values_summarize(const hone_tensor *tensor);
 
-/* Fills a tensor with uniform values: floats in [0, 1), bool and integers 0 or 1 (right for masks and as an index
- * anywhere), but uint8 over its range, as in pictures; strings are empty. The same seed gives the same values. */
+/* Fills a tensor with uniform values: floats in [0, 1), bool and integers 0 or 1 (right for masks
+ * and as an index anywhere), but uint8 over its range, as in pictures; strings are empty. The same
+ * seed gives the same values. */
 void hone_values_fill(hone_tensor *tensor, uint64_t *seed);
 
 /* True where NumPy has the type, so that .npy can hold it. */
@@ -40,7 +42,8 @@ bool hone_values_fit_npy(hone_dtype dtype);
 struct hone_array;
 hone_status hone_values_make(hone_dtype dtype, const hone_dims *shape, struct hone_array *out);
 
-/* A file's bytes as a uint8 tensor of one dimension, and a picture file as uint8 [height, width, 3]. */
+/* A file's bytes as a uint8 tensor of one dimension, and a picture file as uint8 [height, width,
+ * 3]. */
 hone_status hone_values_read_bytes(const char *path, struct hone_array *out);
 hone_status hone_values_read_picture(const char *path, struct hone_array *out);
 

@@ -1,4 +1,5 @@
-/* Files as values: what a file is by its first bytes, its bytes as a tensor, its picture as a tensor. */
+/* Files as values: what a file is by its first bytes, its bytes as a tensor, its picture as a
+ * tensor. */
 #include "base/file.h"
 #include "media/array.h"
 #include "media/picture.h"
@@ -14,7 +15,8 @@ hone_status hone_values_make(hone_dtype dtype, const hone_dims *shape, hone_arra
 
 static hone_file_kind kind_of(hone_bytes file)
 {
-    static const hone_picture_format *const pictures[] = {&hone_picture_jpeg, &hone_picture_png, &hone_picture_ppm};
+    static const hone_picture_format *const pictures[] = {&hone_picture_jpeg, &hone_picture_png,
+                                                          &hone_picture_ppm};
     if (file.size >= 6 && memcmp(file.data, "\x93NUMPY", 6) == 0)
         return HONE_FILE_NPY;
     if (hone_npz_matches(file))
@@ -50,8 +52,8 @@ static hone_status decode_picture(hone_bytes file, hone_array *out)
     const hone_dims shape = {3, {height, width, 3}};
     hone_array made = {.kind = HONE_ARRAY_EMPTY};
     HONE_TRY(hone_array_make(HONE_U8, &shape, 0, &made));
-    const hone_status st =
-        hone_media_decode(NULL, file.data, file.size, &width, &height, made.tensor.data, made.tensor.size);
+    const hone_status st = hone_media_decode(NULL, file.data, file.size, &width, &height,
+                                             made.tensor.data, made.tensor.size);
     if (st == HONE_OK)
         *out = made;
     else
@@ -59,7 +61,8 @@ static hone_status decode_picture(hone_bytes file, hone_array *out)
     return st;
 }
 
-static hone_status read_with(const char *path, hone_status (*read)(hone_bytes, hone_array *), hone_array *out)
+static hone_status read_with(const char *path, hone_status (*read)(hone_bytes, hone_array *),
+                             hone_array *out)
 {
     hone_map map;
     HONE_TRY(hone_map_open(path, &map));

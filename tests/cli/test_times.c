@@ -1,4 +1,5 @@
-/* Statistics, suggestions and shape texts of the tool, which no other program links: their sources are taken in. */
+/* Statistics, suggestions and shape texts of the tool, which no other program links: their sources
+ * are taken in. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,8 +62,15 @@ static void test_times_grow(void **state)
 static const struct {
     const char *typed, *suggested; /* NULL: none */
 } suggestions[] = {
-    {"bnech", "bench"},     {"Bench", "bench"},   {"inspcet", "inspect"}, {"warm_up", "warm-up"}, {"xyzzy", NULL},
-    {"-", NULL},            {"", NULL},           {"ru", "run"},          {"thread", "threads"},
+    {"bnech", "bench"},
+    {"Bench", "bench"},
+    {"inspcet", "inspect"},
+    {"warm_up", "warm-up"},
+    {"xyzzy", NULL},
+    {"-", NULL},
+    {"", NULL},
+    {"ru", "run"},
+    {"thread", "threads"},
     {"this is a word of more letters than any option will ever have", NULL},
 };
 

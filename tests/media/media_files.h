@@ -42,7 +42,8 @@ static inline void test_bytes_free(hone_bytes bytes)
 }
 
 /* The letters of STRINGS in make_files.py. */
-static const char *const test_strings[] = {"", "a", "b\xc3\xa9", "\xe2\x82\xacuro", "\xf0\x9d\x84\x9e"};
+static const char *const test_strings[] = {"", "a", "b\xc3\xa9", "\xe2\x82\xacuro",
+                                           "\xf0\x9d\x84\x9e"};
 
 /* Element i of the tensor is i: the real part of a complex one. */
 static inline void assert_counts(const hone_tensor *t)
@@ -66,7 +67,8 @@ static inline void assert_strings(const hone_tensor *t)
     assert_int_equal(t->dtype, HONE_STRING);
     assert_int_equal(hone_tensor_count(t), HONE_COUNT(test_strings));
     for (int i = 0; i < HONE_COUNT(test_strings); i++)
-        assert_true(hone_bytes_is((hone_bytes){(const uint8_t *)s[i].data, s[i].size}, test_strings[i]));
+        assert_true(
+            hone_bytes_is((hone_bytes){(const uint8_t *)s[i].data, s[i].size}, test_strings[i]));
 }
 
 #endif

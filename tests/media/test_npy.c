@@ -102,17 +102,26 @@ typedef struct bad_case {
 
 /* Each header is 70 bytes, as NPY_MAGIC says, and no element follows. */
 static const bad_case bad_cases[] = {
-    {"terabytes", "{'descr': '<f4', 'fortran_order': False, 'shape': (999999999999,), }  ", HONE_ERR_FORMAT,
-     "promises 3999999999996"},
-    {"overflow", "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807,", HONE_ERR_FORMAT, ""},
-    {"too_many", "{'descr':'<f8','fortran_order':False,'shape':(4611686018427387904,2),}", HONE_ERR_LIMIT, "addressed"},
-    {"negative", "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 3), }          ", HONE_ERR_FORMAT, "numbers"},
-    {"no_shape", "{'descr': '<f4', 'fortran_order': False, }                            ", HONE_ERR_FORMAT, "lacks"},
-    {"no_dict", "['descr', '<f4', 'fortran_order', False, 'shape', (1, 3), ]           ", HONE_ERR_FORMAT, "no dict"},
-    {"extra_key", "{'descr': '<f4', 'fortran_order': False, 'shape': (), 'evil': 1, }    ", HONE_ERR_FORMAT, "evil"},
-    {"string_0", "{'descr': '<U0', 'fortran_order': False, 'shape': (999999999999,), }  ", HONE_ERR_FORMAT, "width"},
-    {"string_wide", "{'descr': '<U999999999999999', 'fortran_order': False, 'shape': (1,),}", HONE_ERR_UNSUPPORTED, ""},
-    {"unknown", "{'descr': '|V2', 'fortran_order': False, 'shape': (0,), }             ", HONE_ERR_UNSUPPORTED, "V2"},
+    {"terabytes", "{'descr': '<f4', 'fortran_order': False, 'shape': (999999999999,), }  ",
+     HONE_ERR_FORMAT, "promises 3999999999996"},
+    {"overflow", "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807,",
+     HONE_ERR_FORMAT, ""},
+    {"too_many", "{'descr':'<f8','fortran_order':False,'shape':(4611686018427387904,2),}",
+     HONE_ERR_LIMIT, "addressed"},
+    {"negative", "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 3), }          ",
+     HONE_ERR_FORMAT, "numbers"},
+    {"no_shape", "{'descr': '<f4', 'fortran_order': False, }                            ",
+     HONE_ERR_FORMAT, "lacks"},
+    {"no_dict", "['descr', '<f4', 'fortran_order', False, 'shape', (1, 3), ]           ",
+     HONE_ERR_FORMAT, "no dict"},
+    {"extra_key", "{'descr': '<f4', 'fortran_order': False, 'shape': (), 'evil': 1, }    ",
+     HONE_ERR_FORMAT, "evil"},
+    {"string_0", "{'descr': '<U0', 'fortran_order': False, 'shape': (999999999999,), }  ",
+     HONE_ERR_FORMAT, "width"},
+    {"string_wide", "{'descr': '<U999999999999999', 'fortran_order': False, 'shape': (1,),}",
+     HONE_ERR_UNSUPPORTED, ""},
+    {"unknown", "{'descr': '|V2', 'fortran_order': False, 'shape': (0,), }             ",
+     HONE_ERR_UNSUPPORTED, "V2"},
 };
 
 static void test_npy_refuses_headers(void **state)
@@ -136,9 +145,12 @@ static void test_npy_refuses_files(void **state)
         const char *file;
         hone_status status;
     } cases[] = {
-        {"bad_rank9.npy", HONE_ERR_LIMIT},        {"bad_record.npy", HONE_ERR_UNSUPPORTED},
-        {"bad_object.npy", HONE_ERR_UNSUPPORTED}, {"bad_date.npy", HONE_ERR_UNSUPPORTED},
-        {"rgb.png", HONE_ERR_FORMAT},             {"missing.npy", HONE_ERR_IO},
+        {"bad_rank9.npy", HONE_ERR_LIMIT},
+        {"bad_record.npy", HONE_ERR_UNSUPPORTED},
+        {"bad_object.npy", HONE_ERR_UNSUPPORTED},
+        {"bad_date.npy", HONE_ERR_UNSUPPORTED},
+        {"rgb.png", HONE_ERR_FORMAT},
+        {"missing.npy", HONE_ERR_IO},
     };
     (void)state;
     for (int i = 0; i < HONE_COUNT(cases); i++) {
@@ -150,13 +162,15 @@ static void test_npy_refuses_files(void **state)
 
 static hone_status parse_any(hone_bytes file, hone_array *out)
 {
-    return hone_npz_matches(file) ? hone_npz_parse(file, NULL, true, out) : hone_npy_parse(file, out);
+    return hone_npz_matches(file) ? hone_npz_parse(file, NULL, true, out)
+                                  : hone_npy_parse(file, out);
 }
 
 /* Every truncation fails; no change of a byte does more than fail or give other numbers. */
 static void test_npy_survives_damage(void **state)
 {
-    static const char *const files[] = {"fortran.npy", "strings.npy", "version2.npy", "stored.npz", "deflated.npz"};
+    static const char *const files[] = {"fortran.npy", "strings.npy", "version2.npy", "stored.npz",
+                                        "deflated.npz"};
     (void)state;
     for (int f = 0; f < HONE_COUNT(files); f++) {
         const hone_bytes whole = test_file_bytes(files[f]);
@@ -211,8 +225,8 @@ static void test_npy_writes_what_it_reads(void **state)
 /* Byte for byte what NumPy writes. */
 static void test_npy_writes_as_numpy(void **state)
 {
-    static const char *const files[] = {"i1.npy", "f4.npy", "c16.npy", "scalar.npy", "empty.npy", "rank8.npy",
-                                        "b1.npy", "strings.npy"};
+    static const char *const files[] = {"i1.npy",    "f4.npy",    "c16.npy", "scalar.npy",
+                                        "empty.npy", "rank8.npy", "b1.npy",  "strings.npy"};
     (void)state;
     for (int i = 0; i < HONE_COUNT(files); i++) {
         hone_array array;

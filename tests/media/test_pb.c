@@ -1,4 +1,5 @@
-/* ONNX's tensor, sequence and optional files as the onnx package writes them, damaged ones, and round trips. */
+/* ONNX's tensor, sequence and optional files as the onnx package writes them, damaged ones, and
+ * round trips. */
 #include "media_files.h"
 
 #include <unistd.h>
@@ -12,20 +13,13 @@ typedef struct read_case {
 } read_case;
 
 static const read_case read_cases[] = {
-    {"raw.pb", HONE_F32, "2x3"},
-    {"typed_float.pb", HONE_F32, "2x3"},
-    {"typed_double.pb", HONE_F64, "2x3"},
-    {"typed_int32.pb", HONE_I32, "2x3"},
-    {"typed_int64.pb", HONE_I64, "2x3"},
-    {"typed_uint8.pb", HONE_U8, "2x3"},
-    {"typed_uint32.pb", HONE_U32, "2x3"},
-    {"typed_uint64.pb", HONE_U64, "2x3"},
-    {"typed_float16.pb", HONE_F16, "2x3"},
-    {"typed_bfloat16.pb", HONE_BF16, "2x3"},
-    {"typed_bool.pb", HONE_BOOL, "2"},
-    {"typed_float8e4m3fn.pb", HONE_F8E4M3FN, "2x3"},
-    {"typed_int4.pb", HONE_I4, "2x3"},
-    {"typed_complex64.pb", HONE_C64, "2x3"},
+    {"raw.pb", HONE_F32, "2x3"},           {"typed_float.pb", HONE_F32, "2x3"},
+    {"typed_double.pb", HONE_F64, "2x3"},  {"typed_int32.pb", HONE_I32, "2x3"},
+    {"typed_int64.pb", HONE_I64, "2x3"},   {"typed_uint8.pb", HONE_U8, "2x3"},
+    {"typed_uint32.pb", HONE_U32, "2x3"},  {"typed_uint64.pb", HONE_U64, "2x3"},
+    {"typed_float16.pb", HONE_F16, "2x3"}, {"typed_bfloat16.pb", HONE_BF16, "2x3"},
+    {"typed_bool.pb", HONE_BOOL, "2"},     {"typed_float8e4m3fn.pb", HONE_F8E4M3FN, "2x3"},
+    {"typed_int4.pb", HONE_I4, "2x3"},     {"typed_complex64.pb", HONE_C64, "2x3"},
 };
 
 static const char *temporary(void)
@@ -76,7 +70,8 @@ static void test_pb_reads_sequences_and_optionals(void **state)
     assert_int_equal(hone_pb_read(test_file("sequence.pb"), "sequence", &array), HONE_OK);
     assert_sequence(&array);
     hone_array_free(&array);
-    assert_int_equal(hone_pb_read(test_file("sequence_of_sequences.pb"), "sequence", &array), HONE_OK);
+    assert_int_equal(hone_pb_read(test_file("sequence_of_sequences.pb"), "sequence", &array),
+                     HONE_OK);
     assert_int_equal(array.n_items, 2);
     assert_sequence(&array.items[1]);
     hone_array_free(&array);
@@ -103,7 +98,8 @@ static const struct {
     {"no_type", "\x08\x02", 2, HONE_ERR_FORMAT},
     {"type_0", "\x10\x00", 2, HONE_ERR_UNSUPPORTED},
     {"type_99", "\x10\x63", 2, HONE_ERR_UNSUPPORTED},
-    {"terabytes", "\x08\xff\xff\xff\xff\xff\x1f\x10\x01\x4a\x04\x00\x00\x00\x00", 15, HONE_ERR_FORMAT},
+    {"terabytes", "\x08\xff\xff\xff\xff\xff\x1f\x10\x01\x4a\x04\x00\x00\x00\x00", 15,
+     HONE_ERR_FORMAT},
     {"overflow", "\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x08\x02\x10\x01", 14, HONE_ERR_LIMIT},
     {"negative", "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x10\x01", 13, HONE_ERR_FORMAT},
     {"rank_9", "\x0a\x09\x01\x01\x01\x01\x01\x01\x01\x01\x01\x10\x01", 13, HONE_ERR_LIMIT},
@@ -138,12 +134,14 @@ static void test_pb_refuses_depth(void **state)
         message[1] = (uint8_t)size;
         size += 2;
     }
-    assert_int_equal(hone_pb_sequence_parse((hone_bytes){message, size}, 0, &array), HONE_ERR_LIMIT);
+    assert_int_equal(hone_pb_sequence_parse((hone_bytes){message, size}, 0, &array),
+                     HONE_ERR_LIMIT);
 }
 
 static void test_pb_survives_damage(void **state)
 {
-    static const char *const files[] = {"raw.pb", "typed_int64.pb", "strings.pb", "sequence_of_sequences.pb"};
+    static const char *const files[] = {"raw.pb", "typed_int64.pb", "strings.pb",
+                                        "sequence_of_sequences.pb"};
     (void)state;
     for (int f = 0; f < HONE_COUNT(files); f++) {
         const hone_bytes whole = test_file_bytes(files[f]);
@@ -155,7 +153,8 @@ static void test_pb_survives_damage(void **state)
             copy[n / 255] ^= (uint8_t)(n % 255 + 1);
             if (hone_pb_tensor_parse((hone_bytes){copy, whole.size}, &array) == HONE_OK)
                 hone_array_free(&array);
-            if (hone_pb_sequence_parse((hone_bytes){copy, whole.size - n % 3}, 0, &array) == HONE_OK)
+            if (hone_pb_sequence_parse((hone_bytes){copy, whole.size - n % 3}, 0, &array) ==
+                HONE_OK)
                 hone_array_free(&array);
         }
         free(copy);
@@ -184,8 +183,12 @@ static void test_pb_writes_what_it_reads(void **state)
     static const struct {
         const char *file, *expect;
     } cases[] = {
-        {"typed_int4.pb", "tensor"},     {"typed_bfloat16.pb", "tensor"},          {"strings.pb", "tensor"},
-        {"sequence.pb", "sequence"},     {"sequence_of_sequences.pb", "sequence"}, {"raw.pb", "tensor"},
+        {"typed_int4.pb", "tensor"},
+        {"typed_bfloat16.pb", "tensor"},
+        {"strings.pb", "tensor"},
+        {"sequence.pb", "sequence"},
+        {"sequence_of_sequences.pb", "sequence"},
+        {"raw.pb", "tensor"},
         {"optional_empty.pb", "optional"},
     };
     (void)state;

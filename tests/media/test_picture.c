@@ -1,7 +1,10 @@
 /* Pictures as Pillow writes them, against the ramp of make_files.py; damaged ones. */
 #include "media_files.h"
 
-enum { WIDTH = 16, HEIGHT = 10 };
+enum {
+    WIDTH = 16,
+    HEIGHT = 10
+};
 
 typedef struct picture_case {
     const char *file;
@@ -10,9 +13,10 @@ typedef struct picture_case {
 } picture_case;
 
 static const picture_case cases[] = {
-    {"rgb.png", false, 0},  {"alpha.png", false, 0}, {"palette.png", false, 0},    {"grey.png", true, 0},
-    {"grey16.png", true, 0}, {"rgb.ppm", false, 0},   {"grey.pgm", true, 0},        {"rgb.jpg", false, 5},
-    {"grey.jpg", true, 5},  {"cmyk.jpg", false, 9},  {"progressive.jpg", false, 5},
+    {"rgb.png", false, 0},  {"alpha.png", false, 0},       {"palette.png", false, 0},
+    {"grey.png", true, 0},  {"grey16.png", true, 0},       {"rgb.ppm", false, 0},
+    {"grey.pgm", true, 0},  {"rgb.jpg", false, 5},         {"grey.jpg", true, 5},
+    {"cmyk.jpg", false, 9}, {"progressive.jpg", false, 5},
 };
 
 static hone_status decode(hone_bytes file, uint8_t rgb[WIDTH * HEIGHT * 3])
@@ -28,11 +32,13 @@ static void assert_ramp(const picture_case *c, const uint8_t *rgb)
 {
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++) {
-            const int want[3] = {8 * x, c->is_grey ? 8 * x : 16 * y, c->is_grey ? 8 * x : 4 * (x + y)};
+            const int want[3] = {8 * x, c->is_grey ? 8 * x : 16 * y,
+                                 c->is_grey ? 8 * x : 4 * (x + y)};
             const uint8_t *got = rgb + 3 * (y * WIDTH + x);
             for (int k = 0; k < 3; k++)
                 if (abs(got[k] - want[k]) > c->tolerance)
-                    fail_msg("%s at %d, %d: channel %d is %d, expected %d", c->file, x, y, k, got[k], want[k]);
+                    fail_msg("%s at %d, %d: channel %d is %d, expected %d", c->file, x, y, k,
+                             got[k], want[k]);
         }
 }
 
@@ -49,8 +55,8 @@ static void test_picture_decodes(void **state)
     }
 }
 
-/* A picture that ends before its last pixel is an error, never a grey rest. PNG may lose its end mark and JPEG its two
- * last bytes unseen, hence the 20. */
+/* A picture that ends before its last pixel is an error, never a grey rest. PNG may lose its end
+ * mark and JPEG its two last bytes unseen, hence the 20. */
 static void test_picture_refuses_truncation(void **state)
 {
     (void)state;
@@ -107,10 +113,14 @@ static void test_picture_refuses(void **state)
     uint8_t rgb[3];
     (void)state;
     for (int i = 0; i < HONE_COUNT(bad); i++)
-        assert_int_equal(hone_media_decode(NULL, bad[i].bytes, bad[i].size, &width, &height, rgb, 3), bad[i].status);
+        assert_int_equal(
+            hone_media_decode(NULL, bad[i].bytes, bad[i].size, &width, &height, rgb, 3),
+            bad[i].status);
     assert_int_equal(width, -1); /* untouched */
-    assert_int_equal(hone_media_decode(NULL, "P6 1 1 255 abc", 14, &width, &height, rgb, 2), HONE_ERR_ARGUMENT);
-    assert_int_equal(hone_media_decode(NULL, "P6 #c\n1 1 #d\n255 abc", 20, &width, &height, rgb, 3), HONE_OK);
+    assert_int_equal(hone_media_decode(NULL, "P6 1 1 255 abc", 14, &width, &height, rgb, 2),
+                     HONE_ERR_ARGUMENT);
+    assert_int_equal(hone_media_decode(NULL, "P6 #c\n1 1 #d\n255 abc", 20, &width, &height, rgb, 3),
+                     HONE_OK);
     assert_memory_equal(rgb, "abc", 3);
 }
 
