@@ -66,7 +66,7 @@ static const char *name_fault(const char *name)
 /* Opens component by component, following no link: for kernels before 5.6. */
 static int open_by_component(int folder, const char *name)
 {
-    int at = dup(folder);
+    int at = fcntl(folder, F_DUPFD_CLOEXEC, 0);
 
     while (at >= 0) {
         char part[256];
