@@ -106,12 +106,12 @@ def folded_doubling(levels=60):
 
 
 def endless_loop():
-    """Runs for ever, and would be folded if loops without inputs were."""
-    body = helper.make_graph([helper.make_node("Identity", ["c"], ["d"])], "body", [info("i", I, []), info("c", B, [])],
-                             [info("d", B, [])])
-    constant = numpy_helper.from_array(np.array(True), "t")
-    return model([helper.make_node("Loop", ["", "t"], [], body=body), helper.make_node("Neg", ["x"], ["y"])],
-                 weights=[constant])
+    """Runs for ever, and would do so while it is built if loops over constants were folded."""
+    body = helper.make_graph([helper.make_node("Identity", ["c"], ["d"]), helper.make_node("Neg", ["v"], ["w"])], "body",
+                             [info("i", I, []), info("c", B, []), info("v")], [info("d", B, []), info("w")])
+    constants = [numpy_helper.from_array(np.array(True), "t"), numpy_helper.from_array(np.zeros(2, np.float32), "z")]
+    return model([helper.make_node("Loop", ["", "t", "z"], ["u"], body=body), helper.make_node("Add", ["x", "u"], ["y"])],
+                 weights=constants)
 
 
 def cycle():
