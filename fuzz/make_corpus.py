@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds in fuzz/corpus: small files of every kind. make_corpus.py [HONE]; plans need the hone executable.
+"""Writes the seeds in fuzz/corpus but those of the IR: small files of every kind. make_corpus.py [HONE]; plans need the hone executable.
 
 Needs numpy, onnx and pillow. The seeds are committed; this shows where they come from and makes more.
 """
