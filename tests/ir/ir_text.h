@@ -52,22 +52,36 @@ static inline hone_value *ir_value(const hone_module *module, const char *name)
     return value;
 }
 
-/* The type of a value as text, in a buffer that the next call overwrites. */
+static inline void ir_add_type(const hone_module *module, const hone_type *type, hone_text *text)
+{
+    if (type->kind == HONE_KIND_SEQUENCE) {
+        hone_text_add(text, "sequence(");
+        if (type->element)
+            ir_add_type(module, type->element, text);
+        else
+            hone_text_add(text, "%s", hone_dtype_text(type->dtype));
+        hone_text_add(text, ")");
+        return;
+    }
+    hone_text_add(text, "%s[", type->dtype ? hone_dtype_text(type->dtype) : "?");
+    if (type->shape.rank < 0)
+        hone_text_add(text, "*");
+    for (int d = 0; d < type->shape.rank; d++) {
+        hone_text_add(text, "%s", d ? "," : "");
+        hone_extent_print(module->extents, type->shape.dim[d], text);
+    }
+    hone_text_add(text, "]");
+}
+
+/* The type of a value (a tensor or a sequence) as text, in a buffer that the next call overwrites.
+ */
 static inline const char *ir_type(const hone_module *module, const char *name)
 {
     static char buffer[256];
-    const hone_value *value = ir_value(module, name);
     hone_text text;
 
     hone_text_init(&text, NULL);
-    hone_text_add(&text, "%s[", value->type.dtype ? hone_dtype_text(value->type.dtype) : "?");
-    if (value->type.shape.rank < 0)
-        hone_text_add(&text, "*");
-    for (int d = 0; d < value->type.shape.rank; d++) {
-        hone_text_add(&text, "%s", d ? "," : "");
-        hone_extent_print(module->extents, value->type.shape.dim[d], &text);
-    }
-    hone_text_add(&text, "]");
+    ir_add_type(module, &ir_value(module, name)->type, &text);
     snprintf(buffer, sizeof buffer, "%s", text.data);
     hone_text_fini(&text);
     return buffer;
