@@ -180,15 +180,19 @@ char *hone_arena_text(hone_arena *arena, const char *text)
 
 char *hone_arena_format(hone_arena *arena, const char *format, ...)
 {
+    char line[256]; /* most texts fit, and are formatted once */
     va_list args, again;
 
     va_start(args, format);
     va_copy(again, args);
-    const int length = vsnprintf(NULL, 0, format, args);
+    const int length = vsnprintf(line, sizeof line, format, args);
     va_end(args);
     const size_t size = (length < 0 ? 0 : (size_t)length) + 1;
     char *text = hone_arena_alloc(arena, size);
-    vsnprintf(text, size, format, again);
+    if (size <= sizeof line)
+        memcpy(text, line, size - 1);
+    else
+        vsnprintf(text, size, format, again);
     va_end(again);
     return text;
 }

@@ -52,6 +52,7 @@ static void test_arena_memory_is_cleared_and_aligned(void **state)
     }
     assert_int_equal((uintptr_t)hone_arena_alloc_aligned(arena, 10, 4096) % 4096, 0);
     assert_string_equal(hone_arena_format(arena, "%s-%d", "abc", 12), "abc-12");
+    assert_int_equal(strlen(hone_arena_format(arena, "%0300d", 7)), 300);
     assert_string_equal(hone_arena_text_n(arena, "abcdef", 3), "abc");
     assert_string_equal(hone_arena_text(arena, ""), "");
     assert_memory_equal(hone_arena_copy(arena, "xy", 2), "xy", 2);
