@@ -23,7 +23,7 @@ hone_status hone_import_broadcast_1(hone_call *call)
             return hone_call_unsupported(call,
                                          "broadcasting along an axis needs inputs of known rank");
         axis = axis < 0 ? axis + hone_rank(a) : axis;
-        if (axis < 0 || axis + hone_rank(b) > hone_rank(a))
+        if (axis < 0 || axis > hone_rank(a) - hone_rank(b))
             return hone_call_malformed(call,
                                        "its axis is %lld, but its inputs have %d and %d dimensions",
                                        (long long)axis, hone_rank(a), hone_rank(b));

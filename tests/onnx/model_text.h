@@ -2,11 +2,11 @@
  *
  *     ir 8; opset 11; opset com.example 1
  *     in x f32[2,N]; init w i64[2] = 1 2; out y
- *     y, z = Split(x, w) axis=1 mode="a" alpha=0.5 axes=[0,1] body={ in a f32[]; b = Relu(a); out b }
- *     function com.example:twice(a) -> (b) [alpha] { b = Mul(a, a) }
+ *     y, z = Split(x, w) axis=1 mode="a" alpha=0.5 axes=[0,1] body={ in a f32[]; b = Relu(a); out b
+ * } function com.example:twice(a) -> (b) [alpha] { b = Mul(a, a) }
  *
- * An attribute `name=@other` refers to one of the function's. An input `_` is left out. `value=f32[2](1 2)` is a tensor.
- * It trusts its input: it is for tests that write their own. */
+ * An attribute `name=@other` refers to one of the function's. An input `_` is left out.
+ * `value=f32[2](1 2)` is a tensor. It trusts its input: it is for tests that write their own. */
 #ifndef HONE_TESTS_MODEL_TEXT_H
 #define HONE_TESTS_MODEL_TEXT_H
 
@@ -114,8 +114,9 @@ static void word(reader *r, char out[128])
 
 static int type_number(const char *text)
 {
-    static const char *const types[] = {"none", "f32",  "u8",  "i8",  "u16", "i16", "i32",  "i64", "string",
-                                        "bool", "f16", "f64", "u32", "u64", "c64", "c128", "bf16"};
+    static const char *const types[] = {"none", "f32", "u8",     "i8",   "u16", "i16",
+                                        "i32",  "i64", "string", "bool", "f16", "f64",
+                                        "u32",  "u64", "c64",    "c128", "bf16"};
     for (int i = 0; i < (int)(sizeof types / sizeof *types); i++)
         if (strcmp(types[i], text) == 0)
             return i;
@@ -332,7 +333,8 @@ static void read_node(reader *r, const char *first, pb *graph, int field)
         if (!isalpha((unsigned char)*r->at))
             break;
         word(r, text);
-        if (*r->at != '=' || r->at[1] == ' ') { /* "y = ..." is the next node, "axis=1" an attribute */
+        if (*r->at != '=' ||
+            r->at[1] == ' ') { /* "y = ..." is the next node, "axis=1" an attribute */
             *r = before;
             break;
         }
@@ -416,7 +418,7 @@ static void read_graph(reader *r, const char *name, pb *graph, pb *model, bool i
 }
 
 /* The bytes of the model; free() them. */
-static pb model_of_text(const char *text)
+static inline pb model_of_text(const char *text)
 {
     pb model = {0}, graph = {0};
     reader r = {text};
