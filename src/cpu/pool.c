@@ -40,6 +40,7 @@ struct hone_pool {
     _Alignas(64) _Atomic uint32_t signal; /* counts jobs; workers sleep on it */
     _Atomic uint32_t sleepers;
     _Atomic bool stop;
+    _Atomic int ready; /* workers that have begun: what starting a thread costs is over when creation returns */
     worker workers[];
 };
 
@@ -143,6 +144,7 @@ static void *worker_main(void *arg)
         if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
             pin_to(&allowed, w->index);
     }
+    atomic_fetch_add_explicit(&pool->ready, 1, memory_order_release);
     while (!atomic_load_explicit(&pool->stop, memory_order_acquire)) {
         if (!spin(&pool->signal, seen, pool->spin_rounds)) {
             atomic_fetch_add(&pool->sleepers, 1);
@@ -181,6 +183,8 @@ static hone_status start_workers(hone_pool *pool)
     if (pool->n_started < pool->n_threads - 1)
         return hone_error(HONE_ERR_MEMORY, "making threads: the system gave %d of %d", pool->n_started + 1,
                           pool->n_threads);
+    while (atomic_load_explicit(&pool->ready, memory_order_acquire) < pool->n_started)
+        sched_yield();
     return HONE_OK;
 }
 
