@@ -19,14 +19,14 @@ static void gather_elems(hone_infer *x)
     out->n_elem = n_index;
 }
 
-/* Indices that are known must be in [-extent, extent). */
+/* Indices that are known, and few, must be in [-extent, extent); kernels check the others. */
 static hone_status check_indices(const hone_infer *x, int i, hone_extent extent)
 {
     hone_extent index[HONE_FACT_ELEMS];
     int n;
 
-    if (!x->extents || !hone_extent_is_number(extent) || !hone_fact_ints(&x->in[i], index, HONE_FACT_ELEMS, &n))
-        return HONE_OK; /* kernels check what they meet */
+    if (!hone_extent_is_number(extent) || !hone_fact_ints(&x->in[i], index, HONE_FACT_ELEMS, &n))
+        return HONE_OK;
     for (int k = 0; k < n; k++)
         if (hone_extent_is_number(index[k]))
             HONE_TRY(hone_check_range("an index", index[k], -extent, extent - 1));

@@ -27,12 +27,11 @@ void hone_infer_map_elems(hone_infer *x, const hone_shape *out_shape, int start,
     out->n_elem = count;
 }
 
-/* Row-major strides of a small static shape; false where it is none. */
 bool hone_shape_strides(const hone_shape *shape, int64_t stride[HONE_MAX_RANK])
 {
     int64_t step = 1;
 
-    if (hone_shape_elems(shape) < 0)
+    if (hone_shape_elems(shape) <= 0) /* beside an extent of 0 the others may be anything */
         return false;
     for (int i = shape->rank - 1; i >= 0; i--) {
         stride[i] = step;
