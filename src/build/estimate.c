@@ -38,7 +38,7 @@ static double flop_of(const hone_cpu_call *c)
     const hone_tensor *x = c->n_in > 0 ? c->in[0] : NULL, *w = c->n_in > 1 ? c->in[1] : NULL;
 
     if (!x || !w || !hone_op_has((hone_op_id)c->op, HONE_TRAIT_CONTRACTION))
-        return hone_op_has((hone_op_id)c->op, HONE_TRAIT_MOVEMENT | HONE_TRAIT_VIEW) ? 0 : out;
+        return hone_op_has((hone_op_id)c->op, HONE_TRAIT_MOVEMENT | HONE_TRAIT_VIEW | HONE_TRAIT_DATA_SHAPED) ? 0 : out;
     switch (c->op) {
     case HONE_OP_conv:
     case HONE_OP_conv_integer:

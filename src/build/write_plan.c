@@ -67,6 +67,20 @@ static void begin_texts(emitter *e)
     add(e, HONE_SECTION_TEXT, "", 1);
 }
 
+/* A symbol's best value where no profile names it: the attached picture's. */
+static int64_t usual(const hone_extent_node *symbol)
+{
+    static const struct {
+        const char *name;
+        int64_t value;
+    } known[] = {{"picture.bytes", 262144}, {"frame.height", 1080}, {"frame.width", 1920}};
+
+    for (int i = 0; i < HONE_COUNT(known); i++)
+        if (strcmp(symbol->name, known[i].name) == 0)
+            return HONE_MAX(symbol->min, HONE_MIN(symbol->max, known[i].value));
+    return symbol->min;
+}
+
 /* ---- the shape program --------------------------------------------------------------------------------------------- */
 
 static void emit_extents(emitter *e)
@@ -78,7 +92,7 @@ static void emit_extents(emitter *e)
     for (int i = 0; i < n; i++) {
         const hone_extent_node *node = hone_extents_node(table, i);
         if (node->kind == HONE_EXTENT_SYMBOL)
-            e->opt[i] = node->from_data ? HONE_EXTENT_UNKNOWN : hone_profile_opt(e->profile, node->name, node->min);
+            e->opt[i] = node->from_data ? HONE_EXTENT_UNKNOWN : hone_profile_opt(e->profile, node->name, usual(node));
         else
             e->opt[i] = hone_extent_node_value(node, e->opt);
         const hone_plan_extent record = {
