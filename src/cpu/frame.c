@@ -1,7 +1,7 @@
 /* A camera frame as a network wants it: resized, cropped or letterboxed, its channels ordered, normalised, laid out. The
  * filters are Pillow's: their support widens with the factor of shrinking, so that every pixel of the picture counts, taps
  * beyond the border are left out and the rest weighed up; the resized value is rounded to 8 bits, as the training pipelines
- * that networks come from do. Each output row gathers its source rows first, then its columns. Also decode_image. */
+ * that networks come from do. Each output row gathers its source rows first, then its columns. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -259,27 +259,3 @@ static bool takes_frame(const hone_cpu_call *call)
 }
 
 const hone_cpu_kernel hone_cpu_frame = {.run = run_frame, .scratch = scratch_frame, .takes = takes_frame};
-
-/* ---- decode_image ---------------------------------------------------------------------------------------------------- */
-
-static hone_status run_decode_image(const hone_cpu_call *call)
-{
-    const hone_cpu_env *env = call->env;
-    const void *encoded = call->in[0]->data;
-    const size_t size = (size_t)hone_tensor_count(call->in[0]);
-    int width = 0, height = 0;
-
-    if (!env || !env->decode_image)
-        return hone_error(HONE_ERR_STATE, "decode_image: the engine was given no decoder");
-    HONE_TRY(env->decode_image(env->decode_user, encoded, size, &width, &height, NULL, 0));
-    const hone_dims dims = {3, {height, width, 3}};
-    HONE_TRY(hone_cpu_set_extents(call, 0, &dims));
-    return env->decode_image(env->decode_user, encoded, size, &width, &height, call->out[0]->data, call->out[0]->size);
-}
-
-static bool takes_decode(const hone_cpu_call *call)
-{
-    return call->in[0]->dtype == HONE_U8 && call->out[0]->dtype == HONE_U8;
-}
-
-const hone_cpu_kernel hone_cpu_decode_image = {.run = run_decode_image, .takes = takes_decode};

@@ -42,7 +42,7 @@ static hone_status find_kernels(hone_engine *e)
         if (!s->kernel)
             return hone_error(HONE_ERR_MISMATCH, "preparing step %u \"%s\": this library has no CPU kernel for operator %s",
                               i, hone_plan_text(e->plan, r->name), hone_plan_text(e->plan, r->op));
-        if (s->plan.op == HONE_OP_decode_image && !e->decode_image)
+        if ((s->plan.op == HONE_OP_decode_image || s->plan.op == HONE_OP_image_decoder) && !e->decode_image)
             return hone_error(HONE_ERR_ARGUMENT,
                               "creating an engine: the plan decodes pictures; set decode_image (hone_media_decode is one)");
     }
