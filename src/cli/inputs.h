@@ -14,4 +14,9 @@ int hone_inputs_bind(hone_session *s, const char *picture);
 
 void hone_inputs_fini(hone_session *s);
 
+/* Helpers of the two walks. An open shape has an extent or a rank that is not fixed. */
+hone_status hone_inputs_binding(const hone_session *s, int index, hone_binding_info *info);
+bool hone_inputs_ends_with(const char *path, const char *ending);
+bool hone_inputs_is_open(const hone_dims *shape);
+
 #endif
