@@ -206,7 +206,8 @@ const hone_rule hone_rule_hard_swish = {"hard_swish", HONE_OP_hard_sigmoid, hard
 
 /* ---- norms ---- */
 
-/* v = reduce(x) with kept dimensions over the last axes: the first of them, or -1. */
+/* v = reduce(x) with kept dimensions over the last axes: the first of them that is longer than 1,
+ * or -1. */
 static int reduced_tail(const hone_value *v, hone_op_id op, const hone_value *x)
 {
     int axes[HONE_MAX_RANK], n = 0;
@@ -215,10 +216,14 @@ static int reduced_tail(const hone_value *v, hone_op_id op, const hone_value *x)
     if (r == NULL || (x != NULL && r->in[0] != x) || r->attrs.reduce_mean.keepdims == 0 ||
         !hone_reduce_axes(r, axes, &n))
         return -1;
+    const int rank = hone_rank_of(r->in[0]);
     for (int i = 0; i < n; i++)
-        if (axes[i] != hone_rank_of(r->in[0]) - n + i)
+        if (axes[i] != rank - n + i)
             return -1;
-    return axes[0];
+    int first = axes[0];
+    while (first + 1 < rank && hone_dim_of(r->in[0], first) == 1)
+        first++;
+    return first;
 }
 
 /* sqrt(v + epsilon): v, and epsilon. */

@@ -33,6 +33,7 @@ static const row rows[] = {
     {"dead_2", hone_pass_dead, false, "what nobody uses goes"},
     {"regions", hone_pass_regions, false, "pointwise neighbours become one program"},
     {"epilogue", NULL, false, "programs go into the contraction before them"},
+    {"columns", NULL, false, "short constant operands become lines"},
     {"dead_3", hone_pass_dead, false, "what nobody uses goes"},
 };
 
