@@ -1,16 +1,16 @@
-/* Generic work on attributes: defaults, comparison, hashing, copying, all by walking the rows that attrs.def expands to.
- * Text is in attrs_text.c, the form in plans in attrs_code.c. */
+/* Generic work on attributes: defaults, comparison, hashing, copying, all by walking the rows that
+ * attrs.def expands to. Text is in attrs_text.c, the form in plans in attrs_code.c. */
 #include "op/attrs.h"
 
 #include "op/op.h"
 #include "op/program.h"
 
-/* Row numbers: FIRST_conv .. END_conv - 1 are the rows of conv. The enumerators that end in _ step back by one, so that
- * FIRST and END cost no row. */
+/* Row numbers: FIRST_conv .. END_conv - 1 are the rows of conv. The enumerators that end in _ step
+ * back by one, so that FIRST and END cost no row. */
 enum {
-#define BEGIN(op) FIRST_##op, FIRST_##op##_ = FIRST_##op - 1,
+#define BEGIN(op)                         FIRST_##op, FIRST_##op##_ = FIRST_##op - 1,
 #define ATTR(op, name, kind, init, names) ROW_##op##_##name,
-#define END(op) END_##op, END_##op##_ = END_##op - 1,
+#define END(op)                           END_##op, END_##op##_ = END_##op - 1,
 #include "op/attrs.def"
 #undef BEGIN
 #undef ATTR
@@ -20,21 +20,22 @@ enum {
 
 static const hone_attr_row rows[N_ROWS] = {
 #define BEGIN(op)
-#define ATTR(op, name, kind, init, names) {HONE_OP_##op, #name, HONE_ATTR_##kind, offsetof(hone_attrs, op.name), names},
+#define ATTR(op, name, kind, init, names)                                                          \
+    {HONE_OP_##op, #name, HONE_ATTR_##kind, offsetof(hone_attrs, op.name), names},
 #define END(op)
 #include "op/attrs.def"
 #undef ATTR
 };
 
 /* Defaults, row by row. Arrays, texts and programs start absent. */
-#define INIT_INT(x) x, 0
-#define INIT_ENUM(x) x, 0
-#define INIT_TYPE(x) x, 0
-#define INIT_FLOAT(x) 0, x
-#define INIT_INTS(x) 0, 0
-#define INIT_FLOATS(x) 0, 0
-#define INIT_TEXT(x) 0, 0
-#define INIT_TEXTS(x) 0, 0
+#define INIT_INT(x)     x, 0
+#define INIT_ENUM(x)    x, 0
+#define INIT_TYPE(x)    x, 0
+#define INIT_FLOAT(x)   0, x
+#define INIT_INTS(x)    0, 0
+#define INIT_FLOATS(x)  0, 0
+#define INIT_TEXT(x)    0, 0
+#define INIT_TEXTS(x)   0, 0
 #define INIT_PROGRAM(x) 0, 0
 
 static const struct {
@@ -124,7 +125,8 @@ static bool row_equal(const hone_attr_row *row, const hone_attrs *x, const hone_
     case HONE_ATTR_INT:
     case HONE_ATTR_ENUM: return *(const int64_t *)a == *(const int64_t *)b;
     case HONE_ATTR_TYPE: return *(const hone_dtype *)a == *(const hone_dtype *)b;
-    case HONE_ATTR_FLOAT: return memcmp(a, b, sizeof(float)) == 0; /* by bits: a NaN equals itself */
+    case HONE_ATTR_FLOAT:
+        return memcmp(a, b, sizeof(float)) == 0; /* by bits: a NaN equals itself */
     case HONE_ATTR_INTS: {
         const hone_ints *p = a, *q = b;
         return arrays_equal(p->v, p->n, q->v, q->n, sizeof *p->v);
@@ -136,7 +138,8 @@ static bool row_equal(const hone_attr_row *row, const hone_attrs *x, const hone_
     case HONE_ATTR_TEXT: return texts_equal(*(const char *const *)a, *(const char *const *)b);
     case HONE_ATTR_TEXTS: return text_lists_equal(a, b);
     case HONE_ATTR_PROGRAM: {
-        const hone_program *p = *(const hone_program *const *)a, *q = *(const hone_program *const *)b;
+        const hone_program *p = *(const hone_program *const *)a,
+                           *q = *(const hone_program *const *)b;
         return p == q || (p && q && hone_program_equal(p, q));
     }
     }

@@ -1,21 +1,15 @@
 /* Attributes as plans keep them. All numbers are little-endian; nothing is aligned.
  *
- *     u8  rows      how many attributes the operator has in attrs.def: a check that writer and reader mean the same
- *     then, for each attribute that differs from its default, in the order of attrs.def:
- *     u8  index     its place among the operator's attributes, from 0
- *         payload   INT, ENUM  i64 (an ENUM's is its place in the list of names)
- *                   FLOAT      f32
- *                   TYPE       u8, an ONNX TensorProto.DataType
- *                   INTS       u32 count, count x i64
- *                   FLOATS     u32 count, count x f32
- *                   TEXT       u32 size, size bytes
- *                   TEXTS      u32 count, count x TEXT
- *                   PROGRAM    u8 inputs, u8 instructions, then for each instruction: u8 place in scalar.def,
- *                              3 x u8 register, f32 constant
- *     u8  255       the end
+ *     u8  rows      how many attributes the operator has in attrs.def: a check that writer and
+ * reader mean the same then, for each attribute that differs from its default, in the order of
+ * attrs.def: u8  index     its place among the operator's attributes, from 0 payload   INT, ENUM
+ * i64 (an ENUM's is its place in the list of names) FLOAT      f32 TYPE       u8, an ONNX
+ * TensorProto.DataType INTS       u32 count, count x i64 FLOATS     u32 count, count x f32 TEXT u32
+ * size, size bytes TEXTS      u32 count, count x TEXT PROGRAM    u8 inputs, u8 instructions, then
+ * for each instruction: u8 place in scalar.def, 3 x u8 register, f32 constant u8  255       the end
  *
- * Decoding walks the bytes once and trusts none of them. It runs twice: without room, to tell how much is needed, and
- * with it. */
+ * Decoding walks the bytes once and trusts none of them. It runs twice: without room, to tell how
+ * much is needed, and with it. */
 #include "base/dtype.h"
 #include "op/attrs.h"
 #include "op/op.h"
@@ -65,7 +59,9 @@ static void put_list(hone_text *out, const hone_attr_row *row, const void *at)
     const hone_ints *ints = at;
     const hone_floats *floats = at;
     const hone_texts *texts = at;
-    const int n = row->kind == HONE_ATTR_INTS ? ints->n : row->kind == HONE_ATTR_FLOATS ? floats->n : texts->n;
+    const int n = row->kind == HONE_ATTR_INTS     ? ints->n
+                  : row->kind == HONE_ATTR_FLOATS ? floats->n
+                                                  : texts->n;
 
     put(out, (uint64_t)n, 4);
     for (int i = 0; i < n; i++) {
@@ -141,7 +137,8 @@ static float get_float(reader *r)
     return x;
 }
 
-/* A count of things that take at least `bytes` each: never more than the bytes that are left can hold. */
+/* A count of things that take at least `bytes` each: never more than the bytes that are left can
+ * hold. */
 static int get_count(reader *r, size_t bytes)
 {
     const uint64_t n = get(r, 4);
@@ -277,7 +274,8 @@ static hone_status decode(int op, reader *r, hone_attrs *out)
 
     hone_attrs_init(op, out);
     if (r->failed || found != n)
-        return hone_error(HONE_ERR_FORMAT, "reading the attributes of %s: %d attributes found; it has %d",
+        return hone_error(HONE_ERR_FORMAT,
+                          "reading the attributes of %s: %d attributes found; it has %d",
                           hone_ops[op].name, found, n);
     while (!r->failed) {
         const int index = (int)get(r, 1);
@@ -289,7 +287,8 @@ static hone_status decode(int op, reader *r, hone_attrs *out)
         next = index + 1;
     }
     if (r->failed || r->at != r->end)
-        return hone_error(HONE_ERR_FORMAT, "reading the attributes of %s: the encoded bytes are damaged at %s",
+        return hone_error(HONE_ERR_FORMAT,
+                          "reading the attributes of %s: the encoded bytes are damaged at %s",
                           hone_ops[op].name, r->failed ? "an attribute" : "their end");
     return HONE_OK;
 }
@@ -304,7 +303,8 @@ hone_status hone_attrs_decode_size(int op, hone_bytes encoded, size_t *out)
     return HONE_OK;
 }
 
-hone_status hone_attrs_decode(int op, hone_bytes encoded, void *room, size_t room_size, hone_attrs *out)
+hone_status hone_attrs_decode(int op, hone_bytes encoded, void *room, size_t room_size,
+                              hone_attrs *out)
 {
     static char nothing[1];
     reader r = {.at = encoded.data,

@@ -1,5 +1,5 @@
-/* Attributes as the IR text writes them: "axis=1, mode=reflect, pads=[0, 1]". Only what differs from the defaults is
- * written; floats have as many digits as bring the same bits back. */
+/* Attributes as the IR text writes them: "axis=1, mode=reflect, pads=[0, 1]". Only what differs
+ * from the defaults is written; floats have as many digits as bring the same bits back. */
 #include "base/dtype.h"
 #include "op/attrs.h"
 #include "op/program.h"
@@ -32,7 +32,8 @@ static void print_item(const hone_attr_row *row, const void *at, int i, hone_tex
     else if (row->kind == HONE_ATTR_FLOATS)
         print_float(((const hone_floats *)at)->v[i], text);
     else
-        hone_text_add_quoted(text, ((const hone_texts *)at)->v[i], strlen(((const hone_texts *)at)->v[i]));
+        hone_text_add_quoted(text, ((const hone_texts *)at)->v[i],
+                             strlen(((const hone_texts *)at)->v[i]));
 }
 
 static void print_list(const hone_attr_row *row, const void *at, int n, hone_text *text)

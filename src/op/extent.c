@@ -1,6 +1,6 @@
-/* The table of symbolic extents: storage, ranges, evaluation. The one idea: equal expressions are one entry, found by
- * hashing, so that comparing extents is comparing integers. Which form an expression takes is decided in
- * extent_algebra.c; text is in extent_text.c. */
+/* The table of symbolic extents: storage, ranges, evaluation. The one idea: equal expressions are
+ * one entry, found by hashing, so that comparing extents is comparing integers. Which form an
+ * expression takes is decided in extent_algebra.c; text is in extent_text.c. */
 #include "op/extent_table.h"
 
 #include <stdio.h>
@@ -35,16 +35,19 @@ static uint64_t hash_of(hone_extent_kind kind, hone_extent a, hone_extent b, con
     return hone_hash(key, sizeof key, 0);
 }
 
-static bool is_node(const hone_extent_node *node, hone_extent_kind kind, hone_extent a, hone_extent b,
-                    const char *name)
+static bool is_node(const hone_extent_node *node, hone_extent_kind kind, hone_extent a,
+                    hone_extent b, const char *name)
 {
     if (node->kind != kind)
         return false;
-    return kind == HONE_EXTENT_SYMBOL ? strcmp(node->name, name) == 0 : node->a == a && node->b == b;
+    return kind == HONE_EXTENT_SYMBOL ? strcmp(node->name, name) == 0
+                                      : node->a == a && node->b == b;
 }
 
-/* The slot that holds this node, or the empty one where it belongs. Slots hold index + 1; 0 is empty. */
-static int *find_slot(hone_extents *table, hone_extent_kind kind, hone_extent a, hone_extent b, const char *name)
+/* The slot that holds this node, or the empty one where it belongs. Slots hold index + 1; 0 is
+ * empty. */
+static int *find_slot(hone_extents *table, hone_extent_kind kind, hone_extent a, hone_extent b,
+                      const char *name)
 {
     size_t i = (size_t)hash_of(kind, a, b, name) & (table->n_slots - 1);
 
@@ -102,8 +105,8 @@ hone_range hone_range_add(hone_range a, hone_range b)
 
 hone_range hone_range_mul(hone_range a, hone_range b)
 {
-    const int64_t ends[4] = {mul_bound(a.min, b.min), mul_bound(a.min, b.max), mul_bound(a.max, b.min),
-                             mul_bound(a.max, b.max)};
+    const int64_t ends[4] = {mul_bound(a.min, b.min), mul_bound(a.min, b.max),
+                             mul_bound(a.max, b.min), mul_bound(a.max, b.max)};
     hone_range r = {ends[0], ends[0]};
 
     for (int i = 1; i < 4; i++) {
@@ -113,7 +116,8 @@ hone_range hone_range_mul(hone_range a, hone_range b)
     return r;
 }
 
-/* Of floor division; ceil division is at most one more. A divisor of 0 has no value, so it does not count. */
+/* Of floor division; ceil division is at most one more. A divisor of 0 has no value, so it does not
+ * count. */
 static hone_range range_div(hone_range a, hone_range b)
 {
     const int64_t least = HONE_MAX(b.min, 1);
@@ -194,7 +198,8 @@ static hone_extent append(hone_extents *table, int *slot, const hone_extent_node
     return HONE_EXTENT_FIRST + table->nodes.n - 1;
 }
 
-hone_extent hone_extent_intern(hone_extents *table, hone_extent_kind kind, hone_extent a, hone_extent b)
+hone_extent hone_extent_intern(hone_extents *table, hone_extent_kind kind, hone_extent a,
+                               hone_extent b)
 {
     int *slot = find_slot(table, kind, a, b, NULL);
 
@@ -230,7 +235,8 @@ static hone_extent symbol_or_number(const hone_extents *table, int index)
     return node->min == node->max ? node->min : HONE_EXTENT_FIRST + index;
 }
 
-static hone_extent make_symbol(hone_extents *table, const char *name, int64_t min, int64_t max, bool from_data)
+static hone_extent make_symbol(hone_extents *table, const char *name, int64_t min, int64_t max,
+                               bool from_data)
 {
     int *slot = find_slot(table, HONE_EXTENT_SYMBOL, 0, 0, name);
 
@@ -295,7 +301,8 @@ int64_t hone_extent_fold(hone_extent_kind kind, int64_t a, int64_t b)
     case HONE_EXTENT_SYMBOL: return HONE_EXTENT_UNKNOWN;
     case HONE_EXTENT_ADD: return hone_int_add(a, b, &r) ? r : HONE_EXTENT_UNKNOWN;
     case HONE_EXTENT_MUL: return hone_int_mul(a, b, &r) ? r : HONE_EXTENT_UNKNOWN;
-    case HONE_EXTENT_FLOOR_DIV: return b == 0 || b == -1 ? (b ? -a : HONE_EXTENT_UNKNOWN) : hone_floor_div(a, b);
+    case HONE_EXTENT_FLOOR_DIV:
+        return b == 0 || b == -1 ? (b ? -a : HONE_EXTENT_UNKNOWN) : hone_floor_div(a, b);
     case HONE_EXTENT_CEIL_DIV:
         if (b == 0 || b == -1)
             return b ? -a : HONE_EXTENT_UNKNOWN;
@@ -315,7 +322,8 @@ hone_extent hone_extent_checked(int64_t value)
 
 int64_t hone_extent_node_value(const hone_extent_node *node, const int64_t *values)
 {
-    return hone_extent_fold(node->kind, hone_extent_value(node->a, values), hone_extent_value(node->b, values));
+    return hone_extent_fold(node->kind, hone_extent_value(node->a, values),
+                            hone_extent_value(node->b, values));
 }
 
 void hone_extents_evaluate(const hone_extent_node *nodes, int count, int64_t *values)

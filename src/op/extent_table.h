@@ -28,7 +28,8 @@ static inline const hone_extent_node *hone_extent_entry(const hone_extents *tabl
 
 static inline bool hone_extent_is(const hone_extents *table, hone_extent e, hone_extent_kind kind)
 {
-    return !hone_extent_is_number(e) && e != HONE_EXTENT_UNKNOWN && hone_extent_entry(table, e)->kind == kind;
+    return !hone_extent_is_number(e) && e != HONE_EXTENT_UNKNOWN &&
+           hone_extent_entry(table, e)->kind == kind;
 }
 
 /* b is neither 0 nor -1. */
@@ -53,6 +54,7 @@ int64_t hone_extent_fold(hone_extent_kind kind, int64_t a, int64_t b);
 hone_extent hone_extent_checked(int64_t value);
 
 /* The entry of exactly this expression, made if new; UNKNOWN over the limits. */
-hone_extent hone_extent_intern(hone_extents *table, hone_extent_kind kind, hone_extent a, hone_extent b);
+hone_extent hone_extent_intern(hone_extents *table, hone_extent_kind kind, hone_extent a,
+                               hone_extent b);
 
 #endif

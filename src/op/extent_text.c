@@ -1,10 +1,10 @@
 /* Extents as text, and back:
  *
  *     sum      = product { ("+" | "-") product }
- *     product  = ["-"] atom { ("*" | "/" | "%") atom }      "/" is floor division, "%" its remainder
- *     atom     = number | symbol | "(" sum ")" | "?"         "?" is unknown
- *              | ("min" | "max" | "ceildiv") "(" sum "," sum ")"
- *     symbol   = letter or "_", then letters, digits, "_", "."; any other name stands in double quotes
+ *     product  = ["-"] atom { ("*" | "/" | "%") atom }      "/" is floor division, "%" its
+ * remainder atom     = number | symbol | "(" sum ")" | "?"         "?" is unknown | ("min" | "max"
+ * | "ceildiv") "(" sum "," sum ")" symbol   = letter or "_", then letters, digits, "_", "."; any
+ * other name stands in double quotes
  *
  * Parsing calls the arithmetic, so what it gives is in the table's own form. */
 #include "op/extent_table.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define DEPTH 600 /* of brackets: more than an expression of HONE_EXTENT_SIZE can have */
-#define NAME 512  /* bytes of a symbol's name */
+#define NAME  512 /* bytes of a symbol's name */
 
 static const char *const functions[] = {"min", "max", "ceildiv"};
 
@@ -48,11 +48,16 @@ static void print_symbol(const char *name, hone_text *text)
 }
 
 /* How tightly the place where an expression stands binds. */
-enum { IN_SUM, IN_PRODUCT, IN_ATOM };
+enum {
+    IN_SUM,
+    IN_PRODUCT,
+    IN_ATOM
+};
 
 static void print(const hone_extents *table, hone_extent e, int place, hone_text *text);
 
-static void print_call(const hone_extents *table, const char *name, const hone_extent_node *node, hone_text *text)
+static void print_call(const hone_extents *table, const char *name, const hone_extent_node *node,
+                       hone_text *text)
 {
     hone_text_add(text, "%s(", name);
     print(table, node->a, IN_SUM, text);
@@ -61,8 +66,8 @@ static void print_call(const hone_extents *table, const char *name, const hone_e
     hone_text_add(text, ")");
 }
 
-static void print_infix(const hone_extents *table, char sign, const hone_extent_node *node, int place,
-                        hone_text *text)
+static void print_infix(const hone_extents *table, char sign, const hone_extent_node *node,
+                        int place, hone_text *text)
 {
     if (place > IN_PRODUCT)
         hone_text_add(text, "(");
@@ -94,7 +99,8 @@ static void print_term(const hone_extents *table, hone_extent e, hone_text *text
         hone_text_add(text, factor == 1 ? "%llu" : "*%llu", -(unsigned long long)number);
 }
 
-static void print_sum(const hone_extents *table, const hone_extent_node *node, int place, hone_text *text)
+static void print_sum(const hone_extents *table, const hone_extent_node *node, int place,
+                      hone_text *text)
 {
     if (place > IN_SUM)
         hone_text_add(text, "(");
@@ -301,7 +307,8 @@ static bool parse_sum(parser *p, hone_extent *out)
         p->at++;
         if (!parse_product(p, &b))
             return false;
-        *out = sign == '+' ? hone_extent_add(p->table, *out, b) : hone_extent_sub(p->table, *out, b);
+        *out =
+            sign == '+' ? hone_extent_add(p->table, *out, b) : hone_extent_sub(p->table, *out, b);
     }
     p->depth--;
     return true;

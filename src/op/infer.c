@@ -1,5 +1,6 @@
-/* Running an operator's inference, with the checks that all share: arity before it, the limits of extents after it. The
- * helpers of infer_tools.h that check and read facts are in infer_tools.c, those on shapes in shape.c. */
+/* Running an operator's inference, with the checks that all share: arity before it, the limits of
+ * extents after it. The helpers of infer_tools.h that check and read facts are in infer_tools.c,
+ * those on shapes in shape.c. */
 #include "op/infer_tools.h"
 
 static hone_status check_count(const char *what, int n, int least, int most)
@@ -7,10 +8,12 @@ static hone_status check_count(const char *what, int n, int least, int most)
     if (n >= least && (n <= most || most == HONE_ANY))
         return HONE_OK;
     if (most == HONE_ANY)
-        return hone_error(HONE_ERR_BUILD, "there are %d %s; %d or more are allowed", n, what, least);
+        return hone_error(HONE_ERR_BUILD, "there are %d %s; %d or more are allowed", n, what,
+                          least);
     if (least == most)
         return hone_error(HONE_ERR_BUILD, "there are %d %s; %d are allowed", n, what, least);
-    return hone_error(HONE_ERR_BUILD, "there are %d %s; %d to %d are allowed", n, what, least, most);
+    return hone_error(HONE_ERR_BUILD, "there are %d %s; %d to %d are allowed", n, what, least,
+                      most);
 }
 
 static hone_status check_arity(const hone_infer *x)
@@ -28,15 +31,18 @@ static hone_status check_arity(const hone_infer *x)
 /* Most operators take tensors alone; those that pass anything on look for themselves. */
 static hone_status check_kinds(const hone_infer *x)
 {
-    if (x->op == HONE_OP_identity || x->op == HONE_OP_assign || hone_op_has((hone_op_id)x->op, HONE_TRAIT_SEQUENCE))
+    if (x->op == HONE_OP_identity || x->op == HONE_OP_assign ||
+        hone_op_has((hone_op_id)x->op, HONE_TRAIT_SEQUENCE))
         return HONE_OK;
     for (int i = 0; i < x->n_in; i++)
         if (x->in[i].present && x->in[i].type.kind != HONE_KIND_TENSOR)
-            return hone_error(HONE_ERR_BUILD, "input %d is not a tensor; only tensors are allowed", i);
+            return hone_error(HONE_ERR_BUILD, "input %d is not a tensor; only tensors are allowed",
+                              i);
     return HONE_OK;
 }
 
-/* Extents are numbers in range or expressions; what inference could not tell becomes a symbol at build time. */
+/* Extents are numbers in range or expressions; what inference could not tell becomes a symbol at
+ * build time. */
 static hone_status check_output(const hone_infer *x, int k)
 {
     hone_shape *shape = &x->out[k].type.shape;
@@ -49,13 +55,16 @@ static hone_status check_output(const hone_infer *x, int k)
         if (!hone_extent_is_number(extent))
             continue;
         if (extent < 0)
-            return hone_error(HONE_ERR_BUILD, "extent %d of output %d is %lld; it must not be negative", i, k,
+            return hone_error(HONE_ERR_BUILD,
+                              "extent %d of output %d is %lld; it must not be negative", i, k,
                               (long long)extent);
         if (extent > HONE_EXTENT_MOST)
-            return hone_error(HONE_ERR_BUILD, "extent %d of output %d is %lld; that is over the limit of %lld", i, k,
-                              (long long)extent, (long long)HONE_EXTENT_MOST);
+            return hone_error(HONE_ERR_BUILD,
+                              "extent %d of output %d is %lld; that is over the limit of %lld", i,
+                              k, (long long)extent, (long long)HONE_EXTENT_MOST);
         if (extent && (!hone_int_mul(count, extent, &count) || count > HONE_COUNT_MOST))
-            return hone_error(HONE_ERR_BUILD, "the number of elements of output %d is over the limit of %lld", k,
+            return hone_error(HONE_ERR_BUILD,
+                              "the number of elements of output %d is over the limit of %lld", k,
                               (long long)HONE_COUNT_MOST);
     }
     return HONE_OK;

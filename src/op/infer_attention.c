@@ -1,6 +1,6 @@
-/* Attention: q, k, v as [batch, heads, length, size], or with heads folded into the last axis as [batch, length, heads *
- * size]; optional mask, past key, past value, lengths without padding. Outputs y, present key, present value, and the
- * product of q and k. ONNX Attention-24. */
+/* Attention: q, k, v as [batch, heads, length, size], or with heads folded into the last axis as
+ * [batch, length, heads * size]; optional mask, past key, past value, lengths without padding.
+ * Outputs y, present key, present value, and the product of q and k. ONNX Attention-24. */
 #include "op/infer_tools.h"
 
 typedef struct heads {
@@ -13,29 +13,34 @@ static hone_status split_heads(const hone_infer *x, int i, int64_t n_heads, head
     HONE_TRY(hone_infer_check_types(x, i, HONE_TYPES_FLOAT));
     HONE_TRY(hone_infer_check_rank(x, i, 3, 4));
     if (hone_in_rank(x, i) == 4) {
-        *out = (heads){hone_in_dim(x, i, 0), hone_in_dim(x, i, 1), hone_in_dim(x, i, 2), hone_in_dim(x, i, 3)};
+        *out = (heads){hone_in_dim(x, i, 0), hone_in_dim(x, i, 1), hone_in_dim(x, i, 2),
+                       hone_in_dim(x, i, 3)};
         return HONE_OK;
     }
-    HONE_TRY(hone_check_range("the number of heads of an input of rank 3", n_heads, 1, HONE_ATTR_MOST));
+    HONE_TRY(
+        hone_check_range("the number of heads of an input of rank 3", n_heads, 1, HONE_ATTR_MOST));
     const hone_extent width = hone_in_dim(x, i, 2);
     if (hone_extent_is_number(width) && width % n_heads)
-        return hone_error(HONE_ERR_BUILD, "input %d has last extent %lld; it must divide by its %lld heads", i,
+        return hone_error(HONE_ERR_BUILD,
+                          "input %d has last extent %lld; it must divide by its %lld heads", i,
                           (long long)width, (long long)n_heads);
     *out = (heads){hone_in_dim(x, i, 0), n_heads, hone_in_dim(x, i, 1),
                    hone_extent_floor_div(x->extents, width, n_heads)};
     return HONE_OK;
 }
 
-static hone_status check_operands(const hone_infer *x, const heads *q, const heads *k, const heads *v)
+static hone_status check_operands(const hone_infer *x, const heads *q, const heads *k,
+                                  const heads *v)
 {
     HONE_TRY(hone_infer_same_extent(x, q->batch, k->batch, "the batch of q", "that of k", NULL));
     HONE_TRY(hone_infer_same_extent(x, k->batch, v->batch, "the batch of k", "that of v", NULL));
     HONE_TRY(hone_infer_same_extent(x, k->heads, v->heads, "the heads of k", "those of v", NULL));
     HONE_TRY(hone_infer_same_extent(x, k->length, v->length, "the length of k", "that of v", NULL));
     HONE_TRY(hone_infer_same_extent(x, q->size, k->size, "the head size of q", "that of k", NULL));
-    if (hone_extent_is_number(q->heads) && hone_extent_is_number(k->heads) && (k->heads == 0 || q->heads % k->heads))
-        return hone_error(HONE_ERR_BUILD, "q has %lld heads and k %lld; q's must divide by k's", (long long)q->heads,
-                          (long long)k->heads);
+    if (hone_extent_is_number(q->heads) && hone_extent_is_number(k->heads) &&
+        (k->heads == 0 || q->heads % k->heads))
+        return hone_error(HONE_ERR_BUILD, "q has %lld heads and k %lld; q's must divide by k's",
+                          (long long)q->heads, (long long)k->heads);
     return HONE_OK;
 }
 
@@ -47,14 +52,18 @@ static hone_status check_past(const hone_infer *x, int i, const heads *now, hone
         return HONE_OK;
     HONE_TRY(hone_infer_check_rank(x, i, 4, 4));
     HONE_TRY(hone_infer_check_types(x, i, HONE_TYPES_FLOAT));
-    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 0), now->batch, "the past's batch", "the present's", NULL));
-    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 1), now->heads, "the past's heads", "the present's", NULL));
-    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 3), now->size, "the past's head size", "the present's", NULL));
+    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 0), now->batch, "the past's batch",
+                                    "the present's", NULL));
+    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 1), now->heads, "the past's heads",
+                                    "the present's", NULL));
+    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 3), now->size, "the past's head size",
+                                    "the present's", NULL));
     *total = hone_extent_add(x->extents, hone_in_dim(x, i, 2), now->length);
     return HONE_OK;
 }
 
-/* The mask broadcasts to [batch, heads, length, total]; its last axis may be shorter (the rest counts as masked). */
+/* The mask broadcasts to [batch, heads, length, total]; its last axis may be shorter (the rest
+ * counts as masked). */
 static hone_status check_mask(const hone_infer *x, const heads *q, hone_extent total)
 {
     const int rank = hone_in_rank(x, 3);
@@ -67,9 +76,10 @@ static hone_status check_mask(const hone_infer *x, const heads *q, hone_extent t
     for (int i = 0; i < rank; i++) {
         const hone_extent mask = hone_in_dim(x, 3, i), all = whole.dim[4 - rank + i];
         const bool last = i == rank - 1;
-        if (hone_extent_is_number(mask) && hone_extent_is_number(all) && (last ? mask > all : mask != 1 && mask != all))
-            return hone_error(HONE_ERR_BUILD, "the mask has extent %lld at axis %d; %lld is needed", (long long)mask, i,
-                              (long long)all);
+        if (hone_extent_is_number(mask) && hone_extent_is_number(all) &&
+            (last ? mask > all : mask != 1 && mask != all))
+            return hone_error(HONE_ERR_BUILD, "the mask has extent %lld at axis %d; %lld is needed",
+                              (long long)mask, i, (long long)all);
     }
     return HONE_OK;
 }
@@ -92,7 +102,8 @@ hone_status hone_infer_attention(hone_infer *x)
     HONE_TRY(check_operands(x, &q, &k, &v));
     HONE_TRY(check_past(x, 4, &k, &total));
     HONE_TRY(check_past(x, 5, &v, &total_v));
-    HONE_TRY(hone_infer_same_extent(x, total, total_v, "the length of k with its past", "that of v", NULL));
+    HONE_TRY(hone_infer_same_extent(x, total, total_v, "the length of k with its past", "that of v",
+                                    NULL));
     HONE_TRY(check_mask(x, &q, total));
     HONE_TRY(hone_infer_check_types(x, 6, HONE_TYPES_I64));
     HONE_TRY(hone_infer_check_row(x, 6, q.batch));

@@ -1,15 +1,15 @@
-/* Convolutions: batch and output channels from the operands, spatial extents from window.c. Channels stand first or last
- * in activations, as the layout attribute says; weights are always [O, I/group, k...], for transposed convolutions
- * [I, O/group, k...]. */
+/* Convolutions: batch and output channels from the operands, spatial extents from window.c.
+ * Channels stand first or last in activations, as the layout attribute says; weights are always [O,
+ * I/group, k...], for transposed convolutions [I, O/group, k...]. */
 #include "op/infer_tools.h"
 #include "op/window.h"
 
 /* Where things stand in the operands. */
 typedef struct conv {
-    int x, w;       /* indices of the inputs */
-    int rank;       /* of both; -1: unknown */
-    int channel;    /* axis of the activation's channels */
-    int spatial;    /* its first spatial axis */
+    int x, w;    /* indices of the inputs */
+    int rank;    /* of both; -1: unknown */
+    int channel; /* axis of the activation's channels */
+    int spatial; /* its first spatial axis */
     int64_t group;
     bool transposed;
 } conv;
@@ -39,13 +39,18 @@ static hone_status check_channels(const hone_infer *x, const conv *c)
     hone_extent taken = first;
 
     if (!c->transposed)
-        HONE_TRY(hone_infer_mul(x, hone_in_dim(x, c->w, 1), c->group, "the channels that the weights take", &taken));
+        HONE_TRY(hone_infer_mul(x, hone_in_dim(x, c->w, 1), c->group,
+                                "the channels that the weights take", &taken));
     if (hone_extent_is_number(in) && hone_extent_is_number(taken) && in != taken)
-        return hone_error(HONE_ERR_BUILD, "the input has %lld channels but the weights take %lld, group %lld; they must be equal",
-                          (long long)in, (long long)taken, (long long)c->group);
+        return hone_error(
+            HONE_ERR_BUILD,
+            "the input has %lld channels but the weights take %lld, group %lld; they must be equal",
+            (long long)in, (long long)taken, (long long)c->group);
     if (hone_extent_is_number(first) && first % c->group)
-        return hone_error(HONE_ERR_BUILD, "group is %lld but the weights have first extent %lld; it must divide by group",
-                          (long long)c->group, (long long)first);
+        return hone_error(
+            HONE_ERR_BUILD,
+            "group is %lld but the weights have first extent %lld; it must divide by group",
+            (long long)c->group, (long long)first);
     return HONE_OK;
 }
 
@@ -55,7 +60,8 @@ static hone_status spatial_extents(const hone_infer *x, const conv *c, hone_shap
 
     HONE_TRY(hone_window_read(x, c->rank - 2, &window));
     for (int i = 0; i < window.n; i++) {
-        const hone_extent in = hone_in_dim(x, c->x, c->spatial + i), kernel = hone_in_dim(x, c->w, 2 + i);
+        const hone_extent in = hone_in_dim(x, c->x, c->spatial + i),
+                          kernel = hone_in_dim(x, c->w, 2 + i);
         hone_extent *to = &out->dim[c->spatial + i];
         if (hone_extent_is_number(kernel))
             HONE_TRY(hone_check_range("an extent of the kernel", kernel, 1, HONE_ATTR_MOST));
@@ -77,26 +83,34 @@ static hone_status conv_shape(const hone_infer *x, int in, int w, hone_shape *ou
     out->rank = c.rank;
     out->dim[0] = hone_in_dim(x, in, 0);
     if (c.transposed)
-        HONE_TRY(hone_infer_mul(x, hone_in_dim(x, w, 1), c.group, "the output channels", &out->dim[c.channel]));
+        HONE_TRY(hone_infer_mul(x, hone_in_dim(x, w, 1), c.group, "the output channels",
+                                &out->dim[c.channel]));
     else
         out->dim[c.channel] = hone_in_dim(x, w, 0);
     return spatial_extents(x, &c, out);
 }
 
-hone_status hone_infer_check_epilogue(const hone_infer *x, const hone_program *program, const hone_shape *out)
+hone_status hone_infer_check_epilogue(const hone_infer *x, const hone_program *program,
+                                      const hone_shape *out)
 {
     const int more = HONE_MAX(x->n_in - 3, 0), wanted = program ? program->n_in - 1 : 0;
     hone_shape both;
 
     if (more != wanted)
-        return hone_error(HONE_ERR_BUILD, "there are %d inputs after the bias but the program takes %d; they must be as many",
-                          more, wanted);
+        return hone_error(
+            HONE_ERR_BUILD,
+            "there are %d inputs after the bias but the program takes %d; they must be as many",
+            more, wanted);
     for (int i = 3; i < x->n_in; i++) {
         HONE_TRY(hone_shape_broadcast(x->extents, out, hone_in_shape(x, i), &both));
         for (int k = 0; k < both.rank; k++)
-            if (both.rank != out->rank || (hone_extent_is_number(both.dim[k]) && hone_extent_is_number(out->dim[k]) &&
-                                           both.dim[k] != out->dim[k]))
-                return hone_error(HONE_ERR_BUILD, "input %d of the program is larger than the output; it must broadcast to it", i);
+            if (both.rank != out->rank ||
+                (hone_extent_is_number(both.dim[k]) && hone_extent_is_number(out->dim[k]) &&
+                 both.dim[k] != out->dim[k]))
+                return hone_error(
+                    HONE_ERR_BUILD,
+                    "input %d of the program is larger than the output; it must broadcast to it",
+                    i);
     }
     return HONE_OK;
 }
@@ -157,7 +171,8 @@ hone_status hone_infer_qlinear_conv(hone_infer *x)
     return HONE_OK;
 }
 
-/* offset [N, offset_group * k... * 2, out...], mask [N, offset_group * k..., out...]; ONNX DeformConv-22. */
+/* offset [N, offset_group * k... * 2, out...], mask [N, offset_group * k..., out...]; ONNX
+ * DeformConv-22. */
 static hone_status check_offsets(const hone_infer *x, int i, int64_t each, const hone_shape *out)
 {
     hone_extent channels = each * x->attrs->deform_conv.offset_group;
@@ -166,11 +181,15 @@ static hone_status check_offsets(const hone_infer *x, int i, int64_t each, const
         return HONE_OK;
     HONE_TRY(hone_infer_check_rank(x, i, out->rank, out->rank));
     for (int k = 0; k < out->rank - 2; k++)
-        HONE_TRY(hone_infer_mul(x, channels, hone_in_dim(x, 1, 2 + k), "the channels of the offsets", &channels));
-    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 1), channels, "the offsets' channel axis", "the kernel", NULL));
-    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 0), out->dim[0], "the offsets' batch", "the input's", NULL));
+        HONE_TRY(hone_infer_mul(x, channels, hone_in_dim(x, 1, 2 + k),
+                                "the channels of the offsets", &channels));
+    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 1), channels, "the offsets' channel axis",
+                                    "the kernel", NULL));
+    HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, 0), out->dim[0], "the offsets' batch",
+                                    "the input's", NULL));
     for (int k = 2; k < out->rank; k++)
-        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, k), out->dim[k], "the offsets", "the output", NULL));
+        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, k), out->dim[k], "the offsets",
+                                        "the output", NULL));
     return HONE_OK;
 }
 
@@ -183,13 +202,16 @@ hone_status hone_infer_deform_conv(hone_infer *x)
         HONE_TRY(hone_infer_check_types(x, i, HONE_TYPES_FLOAT));
         HONE_TRY(hone_infer_check_same_type(x, 0, i));
     }
-    HONE_TRY(hone_check_range("offset_group", x->attrs->deform_conv.offset_group, 1, HONE_ATTR_MOST));
+    HONE_TRY(
+        hone_check_range("offset_group", x->attrs->deform_conv.offset_group, 1, HONE_ATTR_MOST));
     HONE_TRY(conv_shape(x, 0, 1, &shape));
     if (shape.rank > 0) {
         const hone_extent channels = hone_in_dim(x, 0, 1);
         if (hone_extent_is_number(channels) && channels % x->attrs->deform_conv.offset_group)
-            return hone_error(HONE_ERR_BUILD, "offset_group is %lld but there are %lld channels; they must divide by it",
-                              (long long)x->attrs->deform_conv.offset_group, (long long)channels);
+            return hone_error(
+                HONE_ERR_BUILD,
+                "offset_group is %lld but there are %lld channels; they must divide by it",
+                (long long)x->attrs->deform_conv.offset_group, (long long)channels);
         HONE_TRY(hone_infer_check_row(x, 3, shape.dim[1]));
         HONE_TRY(check_offsets(x, 2, 2, &shape));
         HONE_TRY(check_offsets(x, 4, 1, &shape));

@@ -1,5 +1,6 @@
-/* Einsum: the equation's letters name axes; "..." names the axes that broadcast. Without "->", the output has the letters
- * that occur once, in alphabetical order, after the broadcast axes. ONNX Einsum-12. */
+/* Einsum: the equation's letters name axes; "..." names the axes that broadcast. Without "->", the
+ * output has the letters that occur once, in alphabetical order, after the broadcast axes. ONNX
+ * Einsum-12. */
 #include "op/infer_tools.h"
 
 #define LETTERS 52
@@ -27,7 +28,9 @@ typedef struct term {
 
 static hone_status bad_equation(const char *at)
 {
-    return hone_error(HONE_ERR_BUILD, "the equation has \"%.12s\"; letters, \"...\", \",\" and one \"->\" are allowed", at);
+    return hone_error(
+        HONE_ERR_BUILD,
+        "the equation has \"%.12s\"; letters, \"...\", \",\" and one \"->\" are allowed", at);
 }
 
 /* Reads a term up to a comma, an arrow or the end. */
@@ -47,7 +50,9 @@ static hone_status read_term(const char **at, term *out)
         if (index < 0)
             return bad_equation(*at);
         if (t.n == HONE_MAX_RANK)
-            return hone_error(HONE_ERR_BUILD, "a term of the equation has over %d letters; that is the limit", HONE_MAX_RANK);
+            return hone_error(HONE_ERR_BUILD,
+                              "a term of the equation has over %d letters; that is the limit",
+                              HONE_MAX_RANK);
         t.letter[t.n++] = index;
     }
     *out = t;
@@ -62,7 +67,9 @@ static hone_status bind_letter(const hone_infer *x, einsum *e, int letter, hone_
         *own = extent;
         return HONE_OK;
     }
-    return extent == 1 ? HONE_OK : hone_infer_same_extent(x, *own, extent, "a letter", "the same letter elsewhere", own);
+    return extent == 1 ? HONE_OK
+                       : hone_infer_same_extent(x, *own, extent, "a letter",
+                                                "the same letter elsewhere", own);
 }
 
 static hone_status bind_operand(const hone_infer *x, einsum *e, int i, const term *t)
@@ -77,7 +84,8 @@ static hone_status bind_operand(const hone_infer *x, einsum *e, int i, const ter
         return HONE_OK;
     }
     if (n_dots < 0 || (t->dots < 0 && n_dots != 0))
-        return hone_error(HONE_ERR_BUILD, "input %d has rank %d but its term has %d letters", i, in->rank, t->n);
+        return hone_error(HONE_ERR_BUILD, "input %d has rank %d but its term has %d letters", i,
+                          in->rank, t->n);
     const int before = t->dots < 0 ? t->n : t->dots;
     for (int k = 0; k < t->n; k++)
         HONE_TRY(bind_letter(x, e, t->letter[k], in->dim[k < before ? k : k + n_dots]));
@@ -98,7 +106,8 @@ static hone_status implicit_term(const einsum *e, term *out)
         if (e->count[letter] != 1)
             continue;
         if (t.n == HONE_MAX_RANK)
-            return hone_error(HONE_ERR_BUILD, "the output has over %d axes; that is the limit", HONE_MAX_RANK);
+            return hone_error(HONE_ERR_BUILD, "the output has over %d axes; that is the limit",
+                              HONE_MAX_RANK);
         t.letter[t.n++] = letter;
     }
     *out = t;
@@ -110,7 +119,8 @@ static hone_status output_shape(const einsum *e, const term *t, hone_shape *out)
     hone_shape shape = {.rank = 0};
 
     if (t->n + (t->dots < 0 ? 0 : e->dots.rank) > HONE_MAX_RANK)
-        return hone_error(HONE_ERR_BUILD, "the output has %d axes; %d is the limit", t->n + e->dots.rank, HONE_MAX_RANK);
+        return hone_error(HONE_ERR_BUILD, "the output has %d axes; %d is the limit",
+                          t->n + e->dots.rank, HONE_MAX_RANK);
     for (int k = 0; k <= t->n; k++) {
         for (int d = 0; k == t->dots && d < e->dots.rank; d++)
             shape.dim[shape.rank++] = e->dots.dim[d];
@@ -120,7 +130,8 @@ static hone_status output_shape(const einsum *e, const term *t, hone_shape *out)
             return hone_error(HONE_ERR_BUILD, "a letter of the output does not occur in any input");
         for (int other = 0; other < k; other++)
             if (t->letter[other] == t->letter[k])
-                return hone_error(HONE_ERR_BUILD, "a letter occurs twice in the output; once is allowed");
+                return hone_error(HONE_ERR_BUILD,
+                                  "a letter occurs twice in the output; once is allowed");
         shape.dim[shape.rank++] = e->extent[t->letter[k]];
     }
     *out = e->is_known ? shape : HONE_SHAPE_UNKNOWN;
@@ -141,7 +152,8 @@ hone_status hone_infer_einsum(hone_infer *x)
         e.extent[k] = HONE_EXTENT_UNKNOWN;
     for (;; i++) {
         if (i == x->n_in)
-            return hone_error(HONE_ERR_BUILD, "the equation has more terms than the %d inputs", x->n_in);
+            return hone_error(HONE_ERR_BUILD, "the equation has more terms than the %d inputs",
+                              x->n_in);
         HONE_TRY(hone_infer_check_types(x, i, HONE_TYPES_NUMBER));
         HONE_TRY(hone_infer_check_same_type(x, 0, i));
         HONE_TRY(read_term(&at, &t));
@@ -151,7 +163,8 @@ hone_status hone_infer_einsum(hone_infer *x)
         at++;
     }
     if (i + 1 != x->n_in)
-        return hone_error(HONE_ERR_BUILD, "the equation has %d terms but there are %d inputs", i + 1, x->n_in);
+        return hone_error(HONE_ERR_BUILD, "the equation has %d terms but there are %d inputs",
+                          i + 1, x->n_in);
     if (*at == '\0') {
         HONE_TRY(implicit_term(&e, &t));
     } else {

@@ -9,11 +9,13 @@ static void gather_elems(hone_infer *x)
     hone_fact *out = &x->out[0];
     int n, n_index;
 
-    if (hone_in_rank(x, 0) != 1 || !hone_infer_tracks(x, 0) || !hone_fact_ints(&x->in[0], data, HONE_FACT_ELEMS, &n) ||
+    if (hone_in_rank(x, 0) != 1 || !hone_infer_tracks(x, 0) ||
+        !hone_fact_ints(&x->in[0], data, HONE_FACT_ELEMS, &n) ||
         !hone_fact_ints(&x->in[1], index, HONE_FACT_ELEMS, &n_index))
         return;
     for (int i = 0; i < n_index; i++) {
-        const int64_t at = hone_extent_is_number(index[i]) && index[i] < 0 ? index[i] + n : index[i];
+        const int64_t at =
+            hone_extent_is_number(index[i]) && index[i] < 0 ? index[i] + n : index[i];
         out->elem[i] = hone_extent_is_number(at) && at < n ? data[at] : HONE_EXTENT_UNKNOWN;
     }
     out->n_elem = n_index;
@@ -43,7 +45,8 @@ hone_status hone_infer_gather(hone_infer *x)
     HONE_TRY(hone_infer_check_rank(x, 0, 1, HONE_MAX_RANK));
     if (data->rank > 0 && indices->rank >= 0) {
         HONE_TRY(hone_axis_normalize(x->attrs->gather.axis, data->rank, &axis));
-        HONE_TRY(hone_check_range("the rank of the output", data->rank + indices->rank - 1, 0, HONE_MAX_RANK));
+        HONE_TRY(hone_check_range("the rank of the output", data->rank + indices->rank - 1, 0,
+                                  HONE_MAX_RANK));
         HONE_TRY(check_indices(x, 1, data->dim[axis]));
         shape.rank = 0;
         for (int i = 0; i < axis; i++)
@@ -71,8 +74,10 @@ hone_status hone_infer_gather_elements(hone_infer *x)
         for (int i = 0; hone_in_rank(x, 1) >= 0 && i < rank; i++) {
             const hone_extent data = hone_in_dim(x, 0, i), at = hone_in_dim(x, 1, i);
             if (i != axis && hone_extent_is_number(data) && hone_extent_is_number(at) && at > data)
-                return hone_error(HONE_ERR_BUILD, "the indices have extent %lld at axis %d; the data's %lld is the most",
-                                  (long long)at, i, (long long)data);
+                return hone_error(
+                    HONE_ERR_BUILD,
+                    "the indices have extent %lld at axis %d; the data's %lld is the most",
+                    (long long)at, i, (long long)data);
         }
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), hone_in_shape(x, 1));
@@ -88,7 +93,8 @@ hone_status hone_infer_gather_nd(hone_infer *x)
     HONE_TRY(hone_infer_check_types(x, 1, HONE_TYPES_I64));
     HONE_TRY(hone_infer_check_rank(x, 0, 1, HONE_MAX_RANK));
     HONE_TRY(hone_infer_check_rank(x, 1, 1, HONE_MAX_RANK));
-    if (data->rank < 0 || indices->rank < 0 || !hone_extent_is_number(indices->dim[indices->rank - 1])) {
+    if (data->rank < 0 || indices->rank < 0 ||
+        !hone_extent_is_number(indices->dim[indices->rank - 1])) {
         hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
         return HONE_OK;
     }
@@ -96,8 +102,10 @@ hone_status hone_infer_gather_nd(hone_infer *x)
     HONE_TRY(hone_check_range("batch_dims", batch, 0, HONE_MIN(data->rank, indices->rank) - 1));
     HONE_TRY(hone_check_range("the last extent of the indices", depth, 1, data->rank - batch));
     for (int i = 0; i < batch; i++)
-        HONE_TRY(hone_infer_same_extent(x, data->dim[i], indices->dim[i], "the data's batch", "the indices'", NULL));
-    HONE_TRY(hone_check_range("the rank of the output", indices->rank - 1 + data->rank - batch - depth, 0, HONE_MAX_RANK));
+        HONE_TRY(hone_infer_same_extent(x, data->dim[i], indices->dim[i], "the data's batch",
+                                        "the indices'", NULL));
+    HONE_TRY(hone_check_range("the rank of the output",
+                              indices->rank - 1 + data->rank - batch - depth, 0, HONE_MAX_RANK));
     shape.rank = 0;
     for (int i = 0; i < indices->rank - 1; i++)
         shape.dim[shape.rank++] = indices->dim[i];
@@ -107,7 +115,8 @@ hone_status hone_infer_gather_nd(hone_infer *x)
     return HONE_OK;
 }
 
-/* Picks from the last axis: [..., n] by k indices gives [..., k]; a row counts as a matrix of one row. */
+/* Picks from the last axis: [..., n] by k indices gives [..., k]; a row counts as a matrix of one
+ * row. */
 hone_status hone_infer_array_feature_extractor(hone_infer *x)
 {
     hone_shape shape = *hone_in_shape(x, 0);

@@ -1,8 +1,12 @@
-/* Losses: scores [batch, classes, d...], labels [batch, d...], weights [classes]. ONNX NegativeLogLikelihoodLoss-22,
- * SoftmaxCrossEntropyLoss-13. */
+/* Losses: scores [batch, classes, d...], labels [batch, d...], weights [classes]. ONNX
+ * NegativeLogLikelihoodLoss-22, SoftmaxCrossEntropyLoss-13. */
 #include "op/infer_tools.h"
 
-enum { MEAN, SUM, NONE }; /* the reduction attribute */
+enum {
+    MEAN,
+    SUM,
+    NONE
+}; /* the reduction attribute */
 
 static hone_status loss_shape(const hone_infer *x, hone_shape *out)
 {
@@ -16,10 +20,12 @@ static hone_status loss_shape(const hone_infer *x, hone_shape *out)
         HONE_TRY(hone_infer_check_rank(x, 1, rank - 1, rank - 1));
         HONE_TRY(hone_infer_check_row(x, 2, hone_in_dim(x, 0, 1)));
         for (int i = 0; hone_in_rank(x, 1) >= 0 && i < rank - 1; i++)
-            HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 1, i), hone_in_dim(x, 0, i ? i + 1 : 0), "the labels",
+            HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 1, i),
+                                            hone_in_dim(x, 0, i ? i + 1 : 0), "the labels",
                                             "the scores", NULL));
     }
-    *out = hone_attr_int(x, "reduction", MEAN) == NONE ? *hone_in_shape(x, 1) : (hone_shape){.rank = 0};
+    *out = hone_attr_int(x, "reduction", MEAN) == NONE ? *hone_in_shape(x, 1)
+                                                       : (hone_shape){.rank = 0};
     return HONE_OK;
 }
 

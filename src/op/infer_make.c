@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-/* Shape: the extents are the output's partial value. start and end count from the end where negative and stop at it. */
+/* Shape: the extents are the output's partial value. start and end count from the end where
+ * negative and stop at it. */
 hone_status hone_infer_shape(hone_infer *x)
 {
     const hone_shape *in = hone_in_shape(x, 0);
@@ -63,7 +64,8 @@ hone_status hone_infer_eye_like(hone_infer *x)
     return HONE_OK;
 }
 
-/* Inputs indices, depth (one number of any type), values [off, on]. The new axis may stand behind the last. */
+/* Inputs indices, depth (one number of any type), values [off, on]. The new axis may stand behind
+ * the last. */
 hone_status hone_infer_one_hot(hone_infer *x)
 {
     const hone_shape *in = hone_in_shape(x, 0);
@@ -79,7 +81,8 @@ hone_status hone_infer_one_hot(hone_infer *x)
     HONE_TRY(hone_infer_check_rank(x, 0, 0, HONE_MAX_RANK - 1));
     if (!hone_fact_ints(&x->in[1], &depth, 1, &n) && hone_fact_float(&x->in[1], &real)) {
         if (!(real >= 0 && real <= (double)HONE_EXTENT_MOST))
-            return hone_error(HONE_ERR_BUILD, "depth is %g; 0 to %lld are allowed", real, (long long)HONE_EXTENT_MOST);
+            return hone_error(HONE_ERR_BUILD, "depth is %g; 0 to %lld are allowed", real,
+                              (long long)HONE_EXTENT_MOST);
         depth = (hone_extent)real;
     }
     if (in->rank >= 0) {
@@ -114,9 +117,11 @@ static hone_status integer_range(const hone_infer *x, const hone_extent v[3], ho
         return hone_error(HONE_ERR_BUILD, "the step is 0; any other number is allowed");
     const hone_extent length = hone_extent_sub(t, v[1], v[0]);
     if (length == HONE_EXTENT_UNKNOWN && hone_extent_is_number(v[0]) && hone_extent_is_number(v[1]))
-        return hone_error(HONE_ERR_BUILD, "the range from %lld to %lld is over the limit of %lld numbers", (long long)v[0],
-                          (long long)v[1], (long long)HONE_EXTENT_MOST);
-    if (v[2] != HONE_EXTENT_UNKNOWN && (hone_extent_is_number(v[2]) || hone_extent_lower(t, v[2]) > 0))
+        return hone_error(HONE_ERR_BUILD,
+                          "the range from %lld to %lld is over the limit of %lld numbers",
+                          (long long)v[0], (long long)v[1], (long long)HONE_EXTENT_MOST);
+    if (v[2] != HONE_EXTENT_UNKNOWN &&
+        (hone_extent_is_number(v[2]) || hone_extent_lower(t, v[2]) > 0))
         *out = hone_extent_max(t, hone_extent_ceil_div(t, length, v[2]), 0);
     return HONE_OK;
 }
@@ -126,8 +131,9 @@ static hone_status real_range(const double v[3], hone_extent *out)
     const double n = ceil((v[1] - v[0]) / v[2]);
 
     if (!(n <= (double)HONE_EXTENT_MOST)) /* NaN too */
-        return hone_error(HONE_ERR_BUILD, "the range from %g to %g by %g is over the limit of %lld numbers", v[0], v[1],
-                          v[2], (long long)HONE_EXTENT_MOST);
+        return hone_error(HONE_ERR_BUILD,
+                          "the range from %g to %g by %g is over the limit of %lld numbers", v[0],
+                          v[1], v[2], (long long)HONE_EXTENT_MOST);
     *out = n > 0 ? (hone_extent)n : 0;
     return HONE_OK;
 }

@@ -1,5 +1,5 @@
-/* Matrix products. A row of one dimension counts as a matrix of one row (left) or one column (right), and that dimension
- * is dropped again; dimensions before the last two broadcast. */
+/* Matrix products. A row of one dimension counts as a matrix of one row (left) or one column
+ * (right), and that dimension is dropped again; dimensions before the last two broadcast. */
 #include "op/infer_tools.h"
 
 /* Operands as matrices: [batch..., m, k] and [batch..., k, n]. */
@@ -33,7 +33,8 @@ static bool product_of(const hone_infer *x, int a, int b, product *out)
 }
 
 /* The shape of a @ b, with either transposed first. */
-static hone_status product_shape(const hone_infer *x, int in_a, int in_b, bool trans_a, bool trans_b, hone_shape *out)
+static hone_status product_shape(const hone_infer *x, int in_a, int in_b, bool trans_a,
+                                 bool trans_b, hone_shape *out)
 {
     product p;
 
@@ -47,7 +48,8 @@ static hone_status product_shape(const hone_infer *x, int in_a, int in_b, bool t
     if (trans_b && !p.column)
         swap_last(&p.b);
     const hone_extent m = p.a.dim[p.a.rank - 2], n = p.b.dim[p.b.rank - 1];
-    HONE_TRY(hone_infer_same_extent(x, p.a.dim[p.a.rank - 1], p.b.dim[p.b.rank - 2], "the rows' length of the left matrix",
+    HONE_TRY(hone_infer_same_extent(x, p.a.dim[p.a.rank - 1], p.b.dim[p.b.rank - 2],
+                                    "the rows' length of the left matrix",
                                     "the columns' length of the right one", NULL));
     p.a.rank -= 2;
     p.b.rank -= 2;
@@ -69,8 +71,10 @@ static hone_status check_addend(const hone_infer *x, int i, const hone_shape *ou
     HONE_TRY(hone_shape_broadcast(x->extents, out, hone_in_shape(x, i), &both));
     for (int k = 0; k < both.rank; k++)
         if (both.rank != out->rank ||
-            (hone_extent_is_number(both.dim[k]) && hone_extent_is_number(out->dim[k]) && both.dim[k] != out->dim[k]))
-            return hone_error(HONE_ERR_BUILD, "input %d is larger than the product; it must broadcast to it", i);
+            (hone_extent_is_number(both.dim[k]) && hone_extent_is_number(out->dim[k]) &&
+             both.dim[k] != out->dim[k]))
+            return hone_error(HONE_ERR_BUILD,
+                              "input %d is larger than the product; it must broadcast to it", i);
     return HONE_OK;
 }
 
@@ -108,8 +112,8 @@ hone_status hone_infer_gemm(hone_infer *x)
     return HONE_OK;
 }
 
-/* A zero point or scale of one side of a product: one element, one a row (or column), or shaped as the matrices are with 1
- * in place of the summed axis. */
+/* A zero point or scale of one side of a product: one element, one a row (or column), or shaped as
+ * the matrices are with 1 in place of the summed axis. */
 static hone_status check_quantizer(const hone_infer *x, int i, int matrix, bool is_left)
 {
     const int rank = hone_in_rank(x, matrix);
@@ -117,11 +121,14 @@ static hone_status check_quantizer(const hone_infer *x, int i, int matrix, bool 
     if (!hone_infer_has(x, i) || rank < 2 || hone_in_rank(x, i) < 0)
         return HONE_OK;
     if (hone_in_rank(x, i) <= 1)
-        return hone_infer_check_per_channel(x, i, hone_in_dim(x, matrix, is_left ? rank - 2 : rank - 1));
+        return hone_infer_check_per_channel(x, i,
+                                            hone_in_dim(x, matrix, is_left ? rank - 2 : rank - 1));
     HONE_TRY(hone_infer_check_rank(x, i, rank, rank));
     for (int k = 0; k < rank; k++) {
-        const hone_extent wanted = k == (is_left ? rank - 1 : rank - 2) ? 1 : hone_in_dim(x, matrix, k);
-        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, k), wanted, "the zero point or scale", "its matrix", NULL));
+        const hone_extent wanted =
+            k == (is_left ? rank - 1 : rank - 2) ? 1 : hone_in_dim(x, matrix, k);
+        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, k), wanted, "the zero point or scale",
+                                        "its matrix", NULL));
     }
     return HONE_OK;
 }
@@ -180,7 +187,8 @@ hone_status hone_infer_det(hone_infer *x)
     HONE_TRY(hone_infer_check_types(x, 0, HONE_TYPES_FLOAT));
     HONE_TRY(hone_infer_check_rank(x, 0, 2, HONE_MAX_RANK));
     if (rank > 0) {
-        HONE_TRY(hone_infer_same_extent(x, shape.dim[rank - 1], shape.dim[rank - 2], "a row", "a column", NULL));
+        HONE_TRY(hone_infer_same_extent(x, shape.dim[rank - 1], shape.dim[rank - 2], "a row",
+                                        "a column", NULL));
         shape.rank -= 2;
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);

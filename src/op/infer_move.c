@@ -1,10 +1,13 @@
-/* Operators that move whole axes: transposed, joined, cut, repeated. Partial values move along where the tensor is small:
- * exporters write the argument of Pad with Transpose and Slice. Slices are in infer_slice.c. */
+/* Operators that move whole axes: transposed, joined, cut, repeated. Partial values move along
+ * where the tensor is small: exporters write the argument of Pad with Transpose and Slice. Slices
+ * are in infer_slice.c. */
 #include "op/infer_tools.h"
 
-/* Partial values: element i of the output, counted row by row, comes from element map(i) of the input. */
+/* Partial values: element i of the output, counted row by row, comes from element map(i) of the
+ * input. */
 
-void hone_infer_map_elems(hone_infer *x, const hone_shape *out_shape, int start, const int64_t stride[HONE_MAX_RANK])
+void hone_infer_map_elems(hone_infer *x, const hone_shape *out_shape, int start,
+                          const int64_t stride[HONE_MAX_RANK])
 {
     hone_extent in[HONE_FACT_ELEMS];
     hone_fact *out = &x->out[0];
@@ -49,14 +52,16 @@ hone_status hone_infer_transpose(hone_infer *x)
     unsigned seen = 0;
 
     if (in->rank >= 0 && perm.n != 0 && perm.n != in->rank)
-        return hone_error(HONE_ERR_BUILD, "perm has %d entries but the input has rank %d; they must be as many", perm.n,
-                          in->rank);
+        return hone_error(HONE_ERR_BUILD,
+                          "perm has %d entries but the input has rank %d; they must be as many",
+                          perm.n, in->rank);
     const bool moves = hone_shape_strides(in, own);
     for (int i = 0; i < in->rank; i++) {
         const int64_t from = perm.n ? perm.v[i] : in->rank - 1 - i;
         HONE_TRY(hone_check_range("perm", from, 0, in->rank - 1));
         if (seen & (1u << from))
-            return hone_error(HONE_ERR_BUILD, "perm has %lld twice; it must be a permutation", (long long)from);
+            return hone_error(HONE_ERR_BUILD, "perm has %lld twice; it must be a permutation",
+                              (long long)from);
         seen |= 1u << from;
         shape.dim[i] = in->dim[from];
         stride[i] = moves ? own[from] : 0;
@@ -83,7 +88,8 @@ static void concat_elems(hone_infer *x)
         int found;
         if (count < 0)
             return;
-        const bool known = hone_fact_ints(&x->in[i], part, HONE_FACT_ELEMS, &found) && found == count;
+        const bool known =
+            hone_fact_ints(&x->in[i], part, HONE_FACT_ELEMS, &found) && found == count;
         for (int k = 0; k < count; k++)
             out->elem[n++] = known ? part[k] : HONE_EXTENT_UNKNOWN;
     }
@@ -107,7 +113,8 @@ static hone_status concat_one(const hone_infer *x, int i, int axis, hone_shape *
         if (k == axis)
             shape->dim[k] = hone_extent_add(x->extents, shape->dim[k], in->dim[k]);
         else
-            HONE_TRY(hone_infer_same_extent(x, shape->dim[k], in->dim[k], "one input", "another", &shape->dim[k]));
+            HONE_TRY(hone_infer_same_extent(x, shape->dim[k], in->dim[k], "one input", "another",
+                                            &shape->dim[k]));
     }
     return HONE_OK;
 }
@@ -139,7 +146,8 @@ hone_status hone_infer_concat(hone_infer *x)
 static hone_extent equal_part(const hone_infer *x, hone_extent whole, int n, int k)
 {
     const hone_extent part = hone_extent_ceil_div(x->extents, whole, n);
-    return k < n - 1 ? part : hone_extent_sub(x->extents, whole, hone_extent_mul(x->extents, part, n - 1));
+    return k < n - 1 ? part
+                     : hone_extent_sub(x->extents, whole, hone_extent_mul(x->extents, part, n - 1));
 }
 
 static hone_status split_parts(const hone_infer *x, hone_extent whole, hone_extent *part, int room)
@@ -150,7 +158,8 @@ static hone_status split_parts(const hone_infer *x, hone_extent whole, hone_exte
 
     if (!hone_infer_has(x, 1)) {
         if (n != 0 && n != x->n_out)
-            return hone_error(HONE_ERR_BUILD, "num_outputs is %lld but there are %d outputs; they must be as many",
+            return hone_error(HONE_ERR_BUILD,
+                              "num_outputs is %lld but there are %d outputs; they must be as many",
                               (long long)n, x->n_out);
         for (int k = 0; k < x->n_out; k++)
             part[k] = equal_part(x, whole, x->n_out, k);
@@ -256,69 +265,11 @@ hone_status hone_infer_tile(hone_infer *x)
     for (int i = 0; i < shape.rank; i++) {
         if (known && hone_extent_is_number(repeats[i]))
             HONE_TRY(hone_check_range("a repeat", repeats[i], 0, HONE_EXTENT_MOST));
-        HONE_TRY(hone_infer_mul(x, shape.dim[i], known ? repeats[i] : HONE_EXTENT_UNKNOWN, "an extent of the output",
-                                &shape.dim[i]));
+        HONE_TRY(hone_infer_mul(x, shape.dim[i], known ? repeats[i] : HONE_EXTENT_UNKNOWN,
+                                "an extent of the output", &shape.dim[i]));
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
     if (shape.rank == 1)
         tile_elems(x);
-    return HONE_OK;
-}
-
-/* Pad. */
-
-/* What the mode asks of an axis: something to repeat, and for reflect more of it than is padded. */
-static hone_status check_pad(const hone_infer *x, hone_extent extent, hone_extent pad)
-{
-    if (!hone_extent_is_number(pad))
-        return HONE_OK;
-    HONE_TRY(hone_check_range("a pad", pad, -HONE_EXTENT_MOST, HONE_EXTENT_MOST));
-    if (x->attrs->pad.mode == HONE_PAD_CONSTANT || !hone_extent_is_number(extent) || pad <= 0)
-        return HONE_OK;
-    if (x->attrs->pad.mode == HONE_PAD_REFLECT && pad >= extent)
-        return hone_error(HONE_ERR_BUILD, "a pad of %lld is to reflect an axis of extent %lld; less than that is allowed",
-                          (long long)pad, (long long)extent);
-    if (extent == 0)
-        return hone_error(HONE_ERR_BUILD, "a pad of %lld is to repeat an axis of extent 0; there is nothing to repeat",
-                          (long long)pad);
-    return HONE_OK;
-}
-
-static hone_status pad_axis(const hone_infer *x, hone_extent begin, hone_extent end, hone_extent *extent)
-{
-    HONE_TRY(check_pad(x, *extent, begin));
-    HONE_TRY(check_pad(x, *extent, end));
-    *extent = hone_extent_add(x->extents, *extent, hone_extent_add(x->extents, begin, end));
-    return HONE_OK;
-}
-
-/* Inputs data, pads, value, axes. */
-hone_status hone_infer_pad(hone_infer *x)
-{
-    hone_extent pads[2 * HONE_MAX_RANK];
-    int64_t axes[HONE_MAX_RANK];
-    hone_shape shape = *hone_in_shape(x, 0);
-    int n, n_axes = shape.rank, axis;
-
-    HONE_TRY(hone_infer_check_types(x, 1, HONE_TYPES_I64));
-    HONE_TRY(hone_infer_check_same_type(x, 0, 2));
-    HONE_TRY(hone_infer_check_scalar(x, 2));
-    HONE_TRY(hone_infer_check_types(x, 3, HONE_TYPES_INDEX));
-    for (int i = 0; i < shape.rank; i++)
-        axes[i] = i;
-    const bool has_axes = !hone_infer_has(x, 3) || hone_fact_numbers(&x->in[3], axes, HONE_MAX_RANK, &n_axes);
-    if (shape.rank < 0 || !has_axes || !hone_fact_ints(&x->in[1], pads, 2 * HONE_MAX_RANK, &n)) {
-        for (int i = 0; i < shape.rank; i++)
-            shape.dim[i] = HONE_EXTENT_UNKNOWN;
-        hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
-        return HONE_OK;
-    }
-    if (n != 2 * n_axes)
-        return hone_error(HONE_ERR_BUILD, "pads has %d entries; %d are needed", n, 2 * n_axes);
-    for (int i = 0; i < n_axes; i++) {
-        HONE_TRY(hone_axis_normalize(axes[i], shape.rank, &axis));
-        HONE_TRY(pad_axis(x, pads[i], pads[n_axes + i], &shape.dim[axis]));
-    }
-    hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
     return HONE_OK;
 }

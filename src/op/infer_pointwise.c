@@ -1,4 +1,5 @@
-/* Pointwise operators: the output has the shape of the one input, or of all inputs broadcast together. */
+/* Pointwise operators: the output has the shape of the one input, or of all inputs broadcast
+ * together. */
 #include "op/infer_tools.h"
 
 /* The broadcast shape of all inputs present. */
@@ -77,7 +78,8 @@ hone_status hone_infer_broadcast_bool(hone_infer *x)
 
 hone_status hone_infer_same_bool(hone_infer *x)
 {
-    HONE_TRY(hone_infer_check_types(x, 0, x->op == HONE_OP_not ? HONE_TYPES_BOOL : HONE_TYPES_FLOAT));
+    HONE_TRY(
+        hone_infer_check_types(x, 0, x->op == HONE_OP_not ? HONE_TYPES_BOOL : HONE_TYPES_FLOAT));
     hone_out_set(x, 0, HONE_BOOL, hone_in_shape(x, 0));
     hone_infer_values(x);
     return HONE_OK;
@@ -88,9 +90,11 @@ hone_status hone_infer_cast(hone_infer *x)
     const hone_dtype to = x->attrs->cast.to, from = hone_in_dtype(x, 0);
 
     if (to == HONE_NONE || !hone_dtype_is_valid((int)to))
-        return hone_error(HONE_ERR_BUILD, "the attribute to is %d; it must be an element type", (int)to);
+        return hone_error(HONE_ERR_BUILD, "the attribute to is %d; it must be an element type",
+                          (int)to);
     if (hone_dtype_is_complex(to) || hone_dtype_is_complex(from))
-        return hone_error(HONE_ERR_BUILD, "a cast from %s to %s is asked for; complex types cannot be cast",
+        return hone_error(HONE_ERR_BUILD,
+                          "a cast from %s to %s is asked for; complex types cannot be cast",
                           hone_dtype_text(from), hone_dtype_text(to));
     hone_out_set(x, 0, to, hone_in_shape(x, 0));
     hone_infer_cast_values(x);
@@ -101,9 +105,10 @@ hone_status hone_infer_bit_cast(hone_infer *x)
 {
     const hone_dtype to = x->attrs->bit_cast.to, from = hone_in_dtype(x, 0);
 
-    if (to == HONE_NONE || !hone_dtype_is_valid((int)to) || to == HONE_STRING || from == HONE_STRING ||
-        (from != HONE_NONE && hone_dtype_bits(to) != hone_dtype_bits(from)))
-        return hone_error(HONE_ERR_BUILD, "a cast of bits from %s to %s is asked for; both must be of one width",
+    if (to == HONE_NONE || !hone_dtype_is_valid((int)to) || to == HONE_STRING ||
+        from == HONE_STRING || (from != HONE_NONE && hone_dtype_bits(to) != hone_dtype_bits(from)))
+        return hone_error(HONE_ERR_BUILD,
+                          "a cast of bits from %s to %s is asked for; both must be of one width",
                           hone_dtype_text(from), hone_dtype_text(to));
     hone_out_set(x, 0, to, hone_in_shape(x, 0));
     return HONE_OK;
@@ -127,8 +132,9 @@ hone_status hone_infer_pointwise(hone_infer *x)
     hone_shape shape;
 
     if (!program || program->n_in != x->n_in)
-        return hone_error(HONE_ERR_BUILD, "there are %d inputs but the program takes %d; they must be as many", x->n_in,
-                          program ? program->n_in : 0);
+        return hone_error(HONE_ERR_BUILD,
+                          "there are %d inputs but the program takes %d; they must be as many",
+                          x->n_in, program ? program->n_in : 0);
     HONE_TRY(broadcast_all(x, &shape));
     hone_out_set(x, 0, x->attrs->pointwise.to, &shape);
     return HONE_OK;

@@ -1,5 +1,5 @@
-/* Quantisation. A scale has one element, one for each entry of the axis, or, with block_size, the input's shape with the
- * axis divided by the block. ONNX QuantizeLinear-25, DequantizeLinear-25. */
+/* Quantisation. A scale has one element, one for each entry of the axis, or, with block_size, the
+ * input's shape with the axis divided by the block. ONNX QuantizeLinear-25, DequantizeLinear-25. */
 #include "op/infer_tools.h"
 
 /* Scale (input 1) and zero point (input 2) fit the input. */
@@ -17,8 +17,10 @@ static hone_status check_scale(const hone_infer *x, int64_t along, int64_t block
     HONE_TRY(hone_infer_check_rank(x, 1, rank, rank));
     for (int i = 0; i < rank; i++) {
         const hone_extent all = hone_in_dim(x, 0, i);
-        const hone_extent wanted = i == axis && block ? hone_extent_ceil_div(x->extents, all, block) : all;
-        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 1, i), wanted, "the scale", "the input in blocks", NULL));
+        const hone_extent wanted =
+            i == axis && block ? hone_extent_ceil_div(x->extents, all, block) : all;
+        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 1, i), wanted, "the scale",
+                                        "the input in blocks", NULL));
     }
     return HONE_OK;
 }
@@ -34,7 +36,8 @@ static hone_status check_zero_point(const hone_infer *x)
         return hone_infer_check_scalar(x, 2);
     HONE_TRY(hone_infer_check_rank(x, 2, rank, rank));
     for (int i = 0; i < rank; i++)
-        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 1, i), hone_in_dim(x, 2, i), "the scale", "the zero point", NULL));
+        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 1, i), hone_in_dim(x, 2, i), "the scale",
+                                        "the zero point", NULL));
     return HONE_OK;
 }
 
@@ -51,7 +54,8 @@ hone_status hone_infer_quantize_linear(hone_infer *x)
     if (dtype == HONE_NONE)
         dtype = hone_infer_has(x, 2) ? hone_in_dtype(x, 2) : HONE_U8;
     else if (hone_in_dtype(x, 2) != HONE_NONE && hone_in_dtype(x, 2) != dtype)
-        return hone_error(HONE_ERR_BUILD, "output_dtype is %s but the zero point is %s; they must be of one type",
+        return hone_error(HONE_ERR_BUILD,
+                          "output_dtype is %s but the zero point is %s; they must be of one type",
                           hone_dtype_text(dtype), hone_dtype_text(hone_in_dtype(x, 2)));
     hone_out_set(x, 0, dtype, hone_in_shape(x, 0));
     return HONE_OK;
@@ -66,7 +70,8 @@ hone_status hone_infer_dequantize_linear(hone_infer *x)
     HONE_TRY(hone_infer_check_same_type(x, 0, 2));
     HONE_TRY(check_scale(x, a->axis, a->block_size));
     HONE_TRY(check_zero_point(x));
-    hone_out_set(x, 0, a->output_dtype == HONE_NONE ? hone_in_dtype(x, 1) : a->output_dtype, hone_in_shape(x, 0));
+    hone_out_set(x, 0, a->output_dtype == HONE_NONE ? hone_in_dtype(x, 1) : a->output_dtype,
+                 hone_in_shape(x, 0));
     return HONE_OK;
 }
 

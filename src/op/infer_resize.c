@@ -1,11 +1,12 @@
-/* Resize: inputs x, roi, scales, sizes; scales or sizes are given, for all axes or for those that `axes` names. ONNX
- * Resize-19. Scales of symbolic extents are followed where they are ratios of small numbers: 2, 0.5, 1.5. */
+/* Resize: inputs x, roi, scales, sizes; scales or sizes are given, for all axes or for those that
+ * `axes` names. ONNX Resize-19. Scales of symbolic extents are followed where they are ratios of
+ * small numbers: 2, 0.5, 1.5. */
 #include "op/infer_tools.h"
 
 #include <math.h>
 
 typedef struct resize {
-    int n;                   /* axes that are resized */
+    int n; /* axes that are resized */
     int axis[HONE_MAX_RANK];
 } resize;
 
@@ -19,14 +20,16 @@ static hone_status read_axes(const hone_infer *x, int rank, resize *out)
     for (int i = 0; i < out->n; i++) {
         HONE_TRY(hone_axis_normalize(axes.n ? axes.v[i] : i, rank, &out->axis[i]));
         if (seen & (1u << out->axis[i]))
-            return hone_error(HONE_ERR_BUILD, "axes has %d twice; each is allowed once", out->axis[i]);
+            return hone_error(HONE_ERR_BUILD, "axes has %d twice; each is allowed once",
+                              out->axis[i]);
         seen |= 1u << out->axis[i];
     }
     return HONE_OK;
 }
 
 /* The floats of input i: n of them, or an error; false in *known without data. */
-static hone_status read_floats(const hone_infer *x, int i, int n, double out[2 * HONE_MAX_RANK], bool *known)
+static hone_status read_floats(const hone_infer *x, int i, int n, double out[2 * HONE_MAX_RANK],
+                               bool *known)
 {
     *known = false;
     HONE_TRY(hone_infer_check_types(x, i, HONE_TYPES_FLOAT));
@@ -40,21 +43,23 @@ static hone_status read_floats(const hone_infer *x, int i, int n, double out[2 *
 }
 
 /* floor(extent * scale), computed in float32 as ONNX does. */
-static hone_status scale_extent(const hone_infer *x, hone_extent extent, double scale, hone_extent *out)
+static hone_status scale_extent(const hone_infer *x, hone_extent extent, double scale,
+                                hone_extent *out)
 {
     if (!(scale > 0))
         return hone_error(HONE_ERR_BUILD, "a scale is %g; it must be greater than 0", scale);
     if (hone_extent_is_number(extent)) {
         const float r = floorf((float)extent * (float)scale);
         if (!(r <= (float)HONE_EXTENT_MOST))
-            return hone_error(HONE_ERR_BUILD, "%lld times the scale %g is over the limit of %lld", (long long)extent, scale,
-                              (long long)HONE_EXTENT_MOST);
+            return hone_error(HONE_ERR_BUILD, "%lld times the scale %g is over the limit of %lld",
+                              (long long)extent, scale, (long long)HONE_EXTENT_MOST);
         *out = (hone_extent)r;
         return HONE_OK;
     }
     for (int64_t q = 1; q <= 64; q *= 2)
         if (scale * (double)q == floor(scale * (double)q) && scale < 65536) {
-            *out = hone_extent_floor_div(x->extents, hone_extent_mul(x->extents, extent, (int64_t)(scale * (double)q)), q);
+            *out = hone_extent_floor_div(
+                x->extents, hone_extent_mul(x->extents, extent, (int64_t)(scale * (double)q)), q);
             return HONE_OK;
         }
     *out = HONE_EXTENT_UNKNOWN;
@@ -64,7 +69,8 @@ static hone_status scale_extent(const hone_infer *x, hone_extent extent, double 
 /* tf_crop_and_resize also scales by the part of the axis that the region takes. */
 static hone_status by_scales(const hone_infer *x, const resize *r, hone_shape *shape)
 {
-    const bool crops = x->attrs->resize.coordinate_transformation_mode == HONE_COORD_TF_CROP_AND_RESIZE;
+    const bool crops =
+        x->attrs->resize.coordinate_transformation_mode == HONE_COORD_TF_CROP_AND_RESIZE;
     double scales[2 * HONE_MAX_RANK], roi[2 * HONE_MAX_RANK];
     bool known, roi_known = !crops;
 
@@ -84,8 +90,10 @@ static hone_status by_scales(const hone_infer *x, const resize *r, hone_shape *s
     return HONE_OK;
 }
 
-/* not_larger and not_smaller: one scale for all axes, the least or the greatest of what the sizes ask for. */
-static hone_status keep_aspect(const hone_infer *x, const resize *r, const hone_extent *sizes, hone_shape *shape)
+/* not_larger and not_smaller: one scale for all axes, the least or the greatest of what the sizes
+ * ask for. */
+static hone_status keep_aspect(const hone_infer *x, const resize *r, const hone_extent *sizes,
+                               hone_shape *shape)
 {
     const bool is_least = x->attrs->resize.keep_aspect_ratio_policy == 1;
     double scale = is_least ? HUGE_VAL : 0;
@@ -93,16 +101,18 @@ static hone_status keep_aspect(const hone_infer *x, const resize *r, const hone_
 
     for (int i = 0; i < r->n; i++) {
         const hone_extent extent = shape->dim[r->axis[i]];
-        known = known && hone_extent_is_number(extent) && extent > 0 && hone_extent_is_number(sizes[i]);
+        known =
+            known && hone_extent_is_number(extent) && extent > 0 && hone_extent_is_number(sizes[i]);
         if (known)
-            scale = is_least ? fmin(scale, (double)sizes[i] / (double)extent) : fmax(scale, (double)sizes[i] / (double)extent);
+            scale = is_least ? fmin(scale, (double)sizes[i] / (double)extent)
+                             : fmax(scale, (double)sizes[i] / (double)extent);
     }
     for (int i = 0; i < r->n; i++) {
         hone_extent *extent = &shape->dim[r->axis[i]];
         const double size = known ? floor(scale * (double)*extent + 0.5) : 0;
         if (size > (double)HONE_EXTENT_MOST)
-            return hone_error(HONE_ERR_BUILD, "%lld times the scale %g is over the limit of %lld", (long long)*extent, scale,
-                              (long long)HONE_EXTENT_MOST);
+            return hone_error(HONE_ERR_BUILD, "%lld times the scale %g is over the limit of %lld",
+                              (long long)*extent, scale, (long long)HONE_EXTENT_MOST);
         *extent = known ? (hone_extent)size : HONE_EXTENT_UNKNOWN;
     }
     return HONE_OK;

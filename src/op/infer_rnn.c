@@ -1,6 +1,7 @@
-/* RNN, GRU and LSTM. With layout 0: x [length, batch, input], y [length, directions, batch, hidden], states
- * [directions, batch, hidden]; layout 1 puts batch first. Weights: w [directions, gates * hidden, input], r [directions,
- * gates * hidden, hidden], b [directions, 2 * gates * hidden]. ONNX RNN-22, GRU-22, LSTM-22. */
+/* RNN, GRU and LSTM. With layout 0: x [length, batch, input], y [length, directions, batch,
+ * hidden], states [directions, batch, hidden]; layout 1 puts batch first. Weights: w [directions,
+ * gates * hidden, input], r [directions, gates * hidden, hidden], b [directions, 2 * gates *
+ * hidden]. ONNX RNN-22, GRU-22, LSTM-22. */
 #include "op/infer_tools.h"
 
 typedef struct cell {
@@ -11,15 +12,18 @@ typedef struct cell {
 
 static hone_status same(const hone_infer *x, int i, int axis, hone_extent wanted)
 {
-    static const char *const names[] = {"x", "w", "r", "b", "sequence_lens", "initial_h", "initial_c", "p"};
+    static const char *const names[] = {"x",         "w",         "r", "b", "sequence_lens",
+                                        "initial_h", "initial_c", "p"};
 
     if (hone_in_rank(x, i) < 0)
         return HONE_OK;
-    return hone_infer_same_extent(x, hone_in_dim(x, i, axis), wanted, names[i], "what the other inputs ask for", NULL);
+    return hone_infer_same_extent(x, hone_in_dim(x, i, axis), wanted, names[i],
+                                  "what the other inputs ask for", NULL);
 }
 
 /* Input i, where present, is [first, second, third]. */
-static hone_status check_cube(const hone_infer *x, int i, hone_extent first, hone_extent second, hone_extent third)
+static hone_status check_cube(const hone_infer *x, int i, hone_extent first, hone_extent second,
+                              hone_extent third)
 {
     HONE_TRY(hone_infer_check_rank(x, i, 3, 3));
     HONE_TRY(same(x, i, 0, first));
@@ -63,8 +67,11 @@ static hone_status check_inputs(const hone_infer *x, const cell *c)
 static hone_status cell_of(const hone_infer *x, cell *out)
 {
     const int64_t hidden = hone_attr_int(x, "hidden_size", 0);
-    cell c = {.gates = x->op == HONE_OP_lstm ? 4 : x->op == HONE_OP_gru ? 3 : 1,
-              .directions = hone_attr_int(x, "direction", 0) == HONE_DIRECTION_BIDIRECTIONAL ? 2 : 1,
+    cell c = {.gates = x->op == HONE_OP_lstm  ? 4
+                       : x->op == HONE_OP_gru ? 3
+                                              : 1,
+              .directions =
+                  hone_attr_int(x, "direction", 0) == HONE_DIRECTION_BIDIRECTIONAL ? 2 : 1,
               .batch_first = hone_attr_int(x, "layout", 0) != 0};
 
     HONE_TRY(hone_check_range("hidden_size", hidden, 0, HONE_ATTR_MOST));

@@ -31,8 +31,12 @@ static void reduce_elems(hone_infer *x, unsigned bits)
         switch (x->op) {
         case HONE_OP_reduce_prod: result = hone_extent_mul(x->extents, result, in[i]); break;
         case HONE_OP_reduce_sum: result = hone_extent_add(x->extents, result, in[i]); break;
-        case HONE_OP_reduce_max: result = i ? hone_extent_max(x->extents, result, in[i]) : in[i]; break;
-        case HONE_OP_reduce_min: result = i ? hone_extent_min(x->extents, result, in[i]) : in[i]; break;
+        case HONE_OP_reduce_max:
+            result = i ? hone_extent_max(x->extents, result, in[i]) : in[i];
+            break;
+        case HONE_OP_reduce_min:
+            result = i ? hone_extent_min(x->extents, result, in[i]) : in[i];
+            break;
         default: return;
         }
     }
@@ -46,7 +50,8 @@ static void reduce_elems(hone_infer *x, unsigned bits)
 hone_status hone_infer_reduce(hone_infer *x)
 {
     const hone_shape *in = hone_in_shape(x, 0);
-    const bool keep = hone_attr_int(x, "keepdims", 1) != 0, noop = hone_attr_int(x, "noop_with_empty_axes", 0) != 0;
+    const bool keep = hone_attr_int(x, "keepdims", 1) != 0,
+               noop = hone_attr_int(x, "noop_with_empty_axes", 0) != 0;
     hone_shape shape = HONE_SHAPE_UNKNOWN;
     unsigned bits;
     bool known;
@@ -59,7 +64,8 @@ hone_status hone_infer_reduce(hone_infer *x)
     HONE_TRY(hone_infer_axes(x, 1, in->rank, &bits, &known));
     if (known && bits == 0)
         bits = noop ? 0 : (1u << in->rank) - 1;
-    const hone_extent count = hone_infer_has(x, 1) ? hone_shape_count(NULL, hone_in_shape(x, 1)) : 0;
+    const hone_extent count =
+        hone_infer_has(x, 1) ? hone_shape_count(NULL, hone_in_shape(x, 1)) : 0;
     if (known) {
         shape = reduced(x, bits, keep);
     } else if (keep || (hone_extent_is_number(count) && count > 0 && count <= in->rank)) {
@@ -86,7 +92,8 @@ hone_status hone_infer_arg_reduce(hone_infer *x)
     if (rank > 0) {
         HONE_TRY(hone_axis_normalize(hone_attr_int(x, "axis", 0), rank, &axis));
         if (hone_in_dim(x, 0, axis) == 0)
-            return hone_error(HONE_ERR_BUILD, "axis %d has extent 0; it must have elements to choose from", axis);
+            return hone_error(HONE_ERR_BUILD,
+                              "axis %d has extent 0; it must have elements to choose from", axis);
         shape = reduced(x, 1u << axis, hone_attr_int(x, "keepdims", 1) != 0);
     }
     hone_out_set(x, 0, HONE_I64, &shape);
@@ -97,7 +104,9 @@ hone_status hone_infer_arg_reduce(hone_infer *x)
 hone_status hone_infer_batch_normalization(hone_infer *x)
 {
     const int rank = hone_in_rank(x, 0);
-    const hone_extent channels = rank == 1 ? 1 : rank > 1 ? hone_in_dim(x, 0, 1) : HONE_EXTENT_UNKNOWN;
+    const hone_extent channels = rank == 1  ? 1
+                                 : rank > 1 ? hone_in_dim(x, 0, 1)
+                                            : HONE_EXTENT_UNKNOWN;
     const hone_shape row = hone_shape_make(1, channels);
 
     HONE_TRY(hone_infer_check_rank(x, 0, 1, HONE_MAX_RANK));
@@ -112,7 +121,8 @@ hone_status hone_infer_batch_normalization(hone_infer *x)
     return HONE_OK;
 }
 
-/* The scale and bias broadcast to the axes from `axis` on; mean and 1/deviation keep those axes as 1. */
+/* The scale and bias broadcast to the axes from `axis` on; mean and 1/deviation keep those axes
+ * as 1. */
 hone_status hone_infer_layer_normalization(hone_infer *x)
 {
     const int rank = hone_in_rank(x, 0);
@@ -134,8 +144,10 @@ hone_status hone_infer_layer_normalization(hone_infer *x)
         for (int k = 0; k < both.rank; k++)
             if (hone_extent_is_number(both.dim[k]) && hone_extent_is_number(hone_in_dim(x, 0, k)) &&
                 both.dim[k] != hone_in_dim(x, 0, k))
-                return hone_error(HONE_ERR_BUILD, "input %d has extent %lld where the first has %lld; it must broadcast", i,
-                                  (long long)both.dim[k], (long long)hone_in_dim(x, 0, k));
+                return hone_error(
+                    HONE_ERR_BUILD,
+                    "input %d has extent %lld where the first has %lld; it must broadcast", i,
+                    (long long)both.dim[k], (long long)hone_in_dim(x, 0, k));
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), hone_in_shape(x, 0));
     hone_out_set(x, 1, x->attrs->layer_normalization.stash_type, &stats);
@@ -160,7 +172,8 @@ hone_status hone_infer_topk(hone_infer *x)
         if (!hone_fact_ints(&x->in[1], &k, 1, &n) || n != 1 || k == HONE_EXTENT_UNKNOWN)
             k = hone_extent_at_most(x, all);
         if (hone_extent_is_number(k))
-            HONE_TRY(hone_check_range("k", k, 0, hone_extent_is_number(all) ? all : HONE_EXTENT_MOST));
+            HONE_TRY(
+                hone_check_range("k", k, 0, hone_extent_is_number(all) ? all : HONE_EXTENT_MOST));
         shape.dim[axis] = k;
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);

@@ -1,8 +1,8 @@
-/* Operators whose output has the type and shape of their first input. What differs is what they ask of the others: a
- * table of checks, so that kernels need not make them again. */
+/* Operators whose output has the type and shape of their first input. What differs is what they ask
+ * of the others: a table of checks, so that kernels need not make them again. */
 #include "op/infer_tools.h"
 
-#define FLOATS HONE_TYPES_FLOAT
+#define FLOATS  HONE_TYPES_FLOAT
 #define NUMBERS HONE_TYPES_NUMBER
 
 typedef hone_status (*check_fn)(const hone_infer *x);
@@ -36,7 +36,8 @@ static hone_status check_group_normalization(const hone_infer *x)
     HONE_TRY(check_channels(x));
     HONE_TRY(hone_check_range("num_groups", groups, 1, HONE_ATTR_MOST));
     if (hone_extent_is_number(channels) && channels % groups)
-        return hone_error(HONE_ERR_BUILD, "num_groups is %lld but there are %lld channels; they must divide by it",
+        return hone_error(HONE_ERR_BUILD,
+                          "num_groups is %lld but there are %lld channels; they must divide by it",
                           (long long)groups, (long long)channels);
     return HONE_OK;
 }
@@ -50,12 +51,16 @@ static hone_status check_rms(const hone_infer *x)
     HONE_TRY(hone_infer_check_types(x, 1, FLOATS));
     HONE_TRY(hone_shape_broadcast(x->extents, in, scale, &both));
     if (in->rank >= 0 && scale->rank > in->rank)
-        return hone_error(HONE_ERR_BUILD, "the scale has rank %d but the input %d; it must not have more", scale->rank,
-                          in->rank);
+        return hone_error(HONE_ERR_BUILD,
+                          "the scale has rank %d but the input %d; it must not have more",
+                          scale->rank, in->rank);
     for (int i = 0; i < both.rank; i++)
-        if (hone_extent_is_number(both.dim[i]) && hone_extent_is_number(in->dim[i]) && both.dim[i] != in->dim[i])
-            return hone_error(HONE_ERR_BUILD, "the scale has extent %lld where the input has %lld; it must broadcast",
-                              (long long)both.dim[i], (long long)in->dim[i]);
+        if (hone_extent_is_number(both.dim[i]) && hone_extent_is_number(in->dim[i]) &&
+            both.dim[i] != in->dim[i])
+            return hone_error(
+                HONE_ERR_BUILD,
+                "the scale has extent %lld where the input has %lld; it must broadcast",
+                (long long)both.dim[i], (long long)in->dim[i]);
     return HONE_OK;
 }
 
@@ -102,12 +107,14 @@ static hone_status check_rotary(const hone_infer *x)
     HONE_TRY(hone_check_range("num_heads of an input of rank 3", heads, 1, HONE_ATTR_MOST));
     const hone_extent width = hone_in_dim(x, 0, 2);
     if (hone_extent_is_number(width) && width % heads)
-        return hone_error(HONE_ERR_BUILD, "num_heads is %lld but the last extent is %lld; it must divide by it",
+        return hone_error(HONE_ERR_BUILD,
+                          "num_heads is %lld but the last extent is %lld; it must divide by it",
                           (long long)heads, (long long)width);
     return HONE_OK;
 }
 
-/* Indices and updates of ScatterElements have one shape, of the data's rank, and reach nowhere outside of the data. */
+/* Indices and updates of ScatterElements have one shape, of the data's rank, and reach nowhere
+ * outside of the data. */
 static hone_status check_scatter_elements(const hone_infer *x)
 {
     const int rank = hone_in_rank(x, 0);
@@ -123,15 +130,19 @@ static hone_status check_scatter_elements(const hone_infer *x)
     HONE_TRY(hone_axis_normalize(x->attrs->scatter_elements.axis, rank, &axis));
     for (int i = 0; i < rank; i++) {
         const hone_extent data = hone_in_dim(x, 0, i), at = hone_in_dim(x, 1, i);
-        HONE_TRY(hone_infer_same_extent(x, at, hone_in_dim(x, 2, i), "the indices", "the updates", NULL));
+        HONE_TRY(hone_infer_same_extent(x, at, hone_in_dim(x, 2, i), "the indices", "the updates",
+                                        NULL));
         if (i != axis && hone_extent_is_number(data) && hone_extent_is_number(at) && at > data)
-            return hone_error(HONE_ERR_BUILD, "the indices have extent %lld at axis %d; the data's %lld is the most",
-                              (long long)at, i, (long long)data);
+            return hone_error(
+                HONE_ERR_BUILD,
+                "the indices have extent %lld at axis %d; the data's %lld is the most",
+                (long long)at, i, (long long)data);
     }
     return HONE_OK;
 }
 
-/* Updates of ScatterND: the indices' shape without its last axis, then the data's axes that the indices leave. */
+/* Updates of ScatterND: the indices' shape without its last axis, then the data's axes that the
+ * indices leave. */
 static hone_status check_scatter_nd(const hone_infer *x)
 {
     const int rank = hone_in_rank(x, 0), outer = hone_in_rank(x, 1) - 1;
@@ -149,14 +160,17 @@ static hone_status check_scatter_nd(const hone_infer *x)
     if (hone_in_rank(x, 2) < 0)
         return HONE_OK;
     for (int i = 0; i < outer; i++)
-        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 2, i), hone_in_dim(x, 1, i), "the updates", "the indices", NULL));
+        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 2, i), hone_in_dim(x, 1, i),
+                                        "the updates", "the indices", NULL));
     for (int i = 0; i < inner; i++)
-        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 2, outer + i), hone_in_dim(x, 0, (int)depth + i),
-                                        "the updates", "the data", NULL));
+        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, 2, outer + i),
+                                        hone_in_dim(x, 0, (int)depth + i), "the updates",
+                                        "the data", NULL));
     return HONE_OK;
 }
 
-/* The update of TensorScatter is as the cache but for the axis; the write positions are one a batch entry. */
+/* The update of TensorScatter is as the cache but for the axis; the write positions are one a batch
+ * entry. */
 static hone_status check_tensor_scatter(const hone_infer *x)
 {
     const int rank = hone_in_rank(x, 0);
@@ -176,7 +190,8 @@ static hone_status check_tensor_scatter(const hone_infer *x)
         if (i != axis)
             HONE_TRY(hone_infer_same_extent(x, update, cache, "the update", "the cache", NULL));
         else if (hone_extent_is_number(cache) && hone_extent_is_number(update) && update > cache)
-            return hone_error(HONE_ERR_BUILD, "the update has extent %lld at axis %d; the cache's %lld is the most",
+            return hone_error(HONE_ERR_BUILD,
+                              "the update has extent %lld at axis %d; the cache's %lld is the most",
                               (long long)update, i, (long long)cache);
     }
     return HONE_OK;
@@ -184,13 +199,16 @@ static hone_status check_tensor_scatter(const hone_infer *x)
 
 static hone_status check_reverse_sequence(const hone_infer *x)
 {
-    const int64_t batch = x->attrs->reverse_sequence.batch_axis, time = x->attrs->reverse_sequence.time_axis;
+    const int64_t batch = x->attrs->reverse_sequence.batch_axis,
+                  time = x->attrs->reverse_sequence.time_axis;
 
     HONE_TRY(hone_infer_check_rank(x, 0, 2, HONE_MAX_RANK));
     HONE_TRY(hone_check_range("batch_axis", batch, 0, 1));
     HONE_TRY(hone_check_range("time_axis", time, 0, 1));
     if (batch == time)
-        return hone_error(HONE_ERR_BUILD, "batch_axis and time_axis are both %lld; they must differ", (long long)batch);
+        return hone_error(HONE_ERR_BUILD,
+                          "batch_axis and time_axis are both %lld; they must differ",
+                          (long long)batch);
     HONE_TRY(hone_infer_check_types(x, 1, HONE_TYPES_I64));
     return hone_infer_check_row(x, 1, hone_in_dim(x, 0, (int)batch));
 }
@@ -238,7 +256,8 @@ hone_status hone_infer_same(hone_infer *x)
 
     if (types)
         HONE_TRY(hone_infer_check_types(x, 0, types));
-    if (rank >= 0 && hone_attrs_find(x->op, "axis") && !(rank == 0 && hone_op_has((hone_op_id)x->op, HONE_TRAIT_ROWWISE)))
+    if (rank >= 0 && hone_attrs_find(x->op, "axis") &&
+        !(rank == 0 && hone_op_has((hone_op_id)x->op, HONE_TRAIT_ROWWISE)))
         HONE_TRY(hone_axis_normalize(hone_attr_int(x, "axis", 0), rank, &axis));
     if (rules[x->op].check)
         HONE_TRY(rules[x->op].check(x));

@@ -1,4 +1,5 @@
-/* Windows, mel weights and Fourier transforms. ONNX BlackmanWindow-17 and kin, MelWeightMatrix-17, DFT-20, STFT-17. */
+/* Windows, mel weights and Fourier transforms. ONNX BlackmanWindow-17 and kin, MelWeightMatrix-17,
+ * DFT-20, STFT-17. */
 #include "op/infer_tools.h"
 
 /* The number in a one-element integer input; UNKNOWN where it is not known. */
@@ -39,7 +40,8 @@ hone_status hone_infer_mel_weight_matrix(hone_infer *x)
     }
     if (hone_extent_is_number(length))
         HONE_TRY(hone_check_range("the transform's length", length, 1, HONE_EXTENT_MOST));
-    const hone_extent spectrum = hone_extent_add(x->extents, hone_extent_floor_div(x->extents, length, 2), 1);
+    const hone_extent spectrum =
+        hone_extent_add(x->extents, hone_extent_floor_div(x->extents, length, 2), 1);
     const hone_shape shape = hone_shape_make(2, spectrum, bins);
     hone_out_set(x, 0, x->attrs->mel_weight_matrix.output_datatype, &shape);
     return HONE_OK;
@@ -77,11 +79,16 @@ hone_status hone_infer_dft(hone_infer *x)
     }
     HONE_TRY(hone_axis_normalize(at, shape.rank, &axis));
     if (axis == shape.rank - 1)
-        return hone_error(HONE_ERR_BUILD, "axis is the last, %d, which holds the parts of a number; another is allowed", axis);
+        return hone_error(
+            HONE_ERR_BUILD,
+            "axis is the last, %d, which holds the parts of a number; another is allowed", axis);
     hone_extent n = hone_infer_has(x, 1) ? length : shape.dim[axis];
-    if (!hone_infer_has(x, 1) && onesided && inverse) /* a half spectrum of n bins comes from 2*(n - 1) samples */
+    if (!hone_infer_has(x, 1) && onesided &&
+        inverse) /* a half spectrum of n bins comes from 2*(n - 1) samples */
         n = hone_extent_mul(x->extents, hone_extent_sub(x->extents, n, 1), 2);
-    shape.dim[axis] = onesided && !inverse ? hone_extent_add(x->extents, hone_extent_floor_div(x->extents, n, 2), 1) : n;
+    shape.dim[axis] = onesided && !inverse
+                          ? hone_extent_add(x->extents, hone_extent_floor_div(x->extents, n, 2), 1)
+                          : n;
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
     return HONE_OK;
 }
@@ -103,13 +110,15 @@ hone_status hone_infer_stft(hone_infer *x)
     if (!hone_infer_has(x, 3) && hone_infer_has(x, 2))
         frame = hone_in_dim(x, 2, 0);
     else if (hone_infer_has(x, 2))
-        HONE_TRY(hone_infer_same_extent(x, frame, hone_in_dim(x, 2, 0), "frame_length", "the window", NULL));
+        HONE_TRY(hone_infer_same_extent(x, frame, hone_in_dim(x, 2, 0), "frame_length",
+                                        "the window", NULL));
     if (hone_extent_is_number(frame))
         HONE_TRY(hone_check_range("the frame's length", frame, 1, HONE_EXTENT_MOST));
     const hone_extent length = hone_in_dim(x, 0, 1);
     if (hone_extent_is_number(length) && hone_extent_is_number(frame) && frame > length)
-        return hone_error(HONE_ERR_BUILD, "a frame has %lld samples but the signal %lld; it must fit", (long long)frame,
-                          (long long)length);
+        return hone_error(HONE_ERR_BUILD,
+                          "a frame has %lld samples but the signal %lld; it must fit",
+                          (long long)frame, (long long)length);
     const hone_extent frames =
         hone_extent_add(t, hone_extent_floor_div(t, hone_extent_sub(t, length, frame), step), 1);
     const hone_extent bins =

@@ -1,5 +1,6 @@
-/* Slice, and CenterCropPad. Starts and ends may be symbols: a start counts from the end of the axis where it is negative,
- * which the range of a symbol tells or leaves open; then the extent is left open too. ONNX Slice-13. */
+/* Slice, and CenterCropPad. Starts and ends may be symbols: a start counts from the end of the axis
+ * where it is negative, which the range of a symbol tells or leaves open; then the extent is left
+ * open too. ONNX Slice-13. */
 #include "op/infer_tools.h"
 
 typedef struct cut {
@@ -12,8 +13,10 @@ static bool is_far(hone_extent e)
     return hone_extent_is_number(e) && (e >= HONE_EXTENT_MOST || e <= -HONE_EXTENT_MOST);
 }
 
-/* A position as a place in [least, most], where negative ones count from the end; UNKNOWN where its sign is. */
-static hone_extent place(const hone_infer *x, hone_extent at, hone_extent extent, hone_extent least, hone_extent most)
+/* A position as a place in [least, most], where negative ones count from the end; UNKNOWN where its
+ * sign is. */
+static hone_extent place(const hone_infer *x, hone_extent at, hone_extent extent, hone_extent least,
+                         hone_extent most)
 {
     hone_extents *t = x->extents;
 
@@ -32,7 +35,8 @@ static hone_extent place(const hone_infer *x, hone_extent at, hone_extent extent
 static void place_cut(const hone_infer *x, hone_extent extent, cut *c)
 {
     const bool back = c->step < 0;
-    const hone_extent most = back ? hone_extent_sub(x->extents, extent, 1) : extent, least = back ? -1 : 0;
+    const hone_extent most = back ? hone_extent_sub(x->extents, extent, 1) : extent,
+                      least = back ? -1 : 0;
 
     c->start = place(x, c->start, extent, least, most);
     c->end = place(x, c->end, extent, least, most);
@@ -50,7 +54,8 @@ static hone_status cut_extent(const hone_infer *x, hone_extent extent, cut *c, h
         return hone_error(HONE_ERR_BUILD, "a step is 0; any other number is allowed");
     c->step = HONE_MAX(-HONE_EXTENT_MOST, HONE_MIN(c->step, HONE_EXTENT_MOST));
     place_cut(x, extent, c);
-    const hone_extent length = c->step > 0 ? hone_extent_sub(t, c->end, c->start) : hone_extent_sub(t, c->start, c->end);
+    const hone_extent length =
+        c->step > 0 ? hone_extent_sub(t, c->end, c->start) : hone_extent_sub(t, c->start, c->end);
     const hone_extent steps = hone_extent_ceil_div(t, length, c->step > 0 ? c->step : -c->step);
     *out = hone_extent_max(t, steps, 0);
     if (*out == HONE_EXTENT_UNKNOWN)
@@ -169,7 +174,8 @@ hone_status hone_infer_center_crop_pad(hone_infer *x)
     }
     const int n = axes.n ? axes.n : shape.rank;
     if (wanted.rank >= 0 && wanted.rank != n)
-        return hone_error(HONE_ERR_BUILD, "the shape has %d entries; %d are needed", wanted.rank, n);
+        return hone_error(HONE_ERR_BUILD, "the shape has %d entries; %d are needed", wanted.rank,
+                          n);
     for (int i = 0; i < n; i++) {
         HONE_TRY(hone_axis_normalize(axes.n ? axes.v[i] : i, shape.rank, &axis));
         shape.dim[axis] = wanted.rank < 0 ? HONE_EXTENT_UNKNOWN : wanted.dim[i];

@@ -13,13 +13,15 @@ hone_status hone_infer_take(hone_infer *x)
     if (shape.rank > 0) {
         HONE_TRY(hone_axis_normalize(x->attrs->take.axis, shape.rank, &axis));
         shape.rank--;
-        memmove(&shape.dim[axis], &shape.dim[axis + 1], (size_t)(shape.rank - axis) * sizeof shape.dim[0]);
+        memmove(&shape.dim[axis], &shape.dim[axis + 1],
+                (size_t)(shape.rank - axis) * sizeof shape.dim[0]);
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
     return HONE_OK;
 }
 
-/* Inputs x, y: x with y as one more entry of its axis. How many entries there will be is not known to a build. */
+/* Inputs x, y: x with y as one more entry of its axis. How many entries there will be is not known
+ * to a build. */
 hone_status hone_infer_append(hone_infer *x)
 {
     const hone_shape *y = hone_in_shape(x, 1);
@@ -36,7 +38,8 @@ hone_status hone_infer_append(hone_infer *x)
             if (shape.dim[axis] == 0)
                 shape.dim[to] = y->dim[i]; /* an empty slot takes the first entry's extents */
             else
-                HONE_TRY(hone_infer_same_extent(x, shape.dim[to], y->dim[i], "the slot", "the entry", &shape.dim[to]));
+                HONE_TRY(hone_infer_same_extent(x, shape.dim[to], y->dim[i], "the slot",
+                                                "the entry", &shape.dim[to]));
         }
         shape.dim[axis] = hone_extent_add(x->extents, shape.dim[axis], 1);
     }

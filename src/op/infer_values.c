@@ -1,5 +1,6 @@
-/* Partial values of pointwise integer operators: what Shape, Gather, Mul and their kin compute about extents, followed
- * element by element in symbols. Floats are not followed, nor integers narrower than 32 bits, whose arithmetic wraps. */
+/* Partial values of pointwise integer operators: what Shape, Gather, Mul and their kin compute
+ * about extents, followed element by element in symbols. Floats are not followed, nor integers
+ * narrower than 32 bits, whose arithmetic wraps. */
 #include "op/infer_tools.h"
 
 typedef hone_extent (*value_fn)(const hone_infer *x, hone_extent a, hone_extent b);
@@ -32,8 +33,8 @@ static hone_extent value_max(const hone_infer *x, hone_extent a, hone_extent b)
 /* Where truncating and flooring agree. */
 static bool is_not_negative(const hone_infer *x, hone_extent a, hone_extent b)
 {
-    return a != HONE_EXTENT_UNKNOWN && b != HONE_EXTENT_UNKNOWN && hone_extent_lower(x->extents, a) >= 0 &&
-           hone_extent_lower(x->extents, b) >= 0;
+    return a != HONE_EXTENT_UNKNOWN && b != HONE_EXTENT_UNKNOWN &&
+           hone_extent_lower(x->extents, a) >= 0 && hone_extent_lower(x->extents, b) >= 0;
 }
 
 static bool are_numbers(hone_extent a, hone_extent b)
@@ -69,7 +70,8 @@ static hone_extent value_abs(const hone_infer *x, hone_extent a, hone_extent b)
 }
 
 /* 1, 0 or UNKNOWN: whether a - b is in [least, most] always, never or perhaps. */
-static hone_extent compare(const hone_infer *x, hone_extent a, hone_extent b, int64_t least, int64_t most)
+static hone_extent compare(const hone_infer *x, hone_extent a, hone_extent b, int64_t least,
+                           int64_t most)
 {
     const hone_extent d = hone_extent_sub(x->extents, a, b);
 
@@ -138,10 +140,9 @@ static hone_extent value_not(const hone_infer *x, hone_extent a, hone_extent b)
 #define ROW(op) [HONE_OP_##op] = value_##op
 
 static const value_fn values[HONE_OP_COUNT] = {
-    ROW(add),           ROW(sub),     ROW(mul), ROW(min), ROW(max),  ROW(div),
-    ROW(mod),           ROW(neg),     ROW(abs), ROW(and), ROW(or),   ROW(xor),
-    ROW(not),           ROW(equal),   ROW(less), ROW(less_or_equal), ROW(greater),
-    ROW(greater_or_equal),
+    ROW(add),  ROW(sub),   ROW(mul),  ROW(min),           ROW(max),     ROW(div),
+    ROW(mod),  ROW(neg),   ROW(abs),  ROW(and),           ROW(or),      ROW(xor),
+    ROW(not ), ROW(equal), ROW(less), ROW(less_or_equal), ROW(greater), ROW(greater_or_equal),
 };
 
 static bool is_followed(hone_dtype dtype)
@@ -152,7 +153,8 @@ static bool is_followed(hone_dtype dtype)
 /* A number that does not fit the type would have wrapped. */
 static hone_extent fit(hone_dtype dtype, hone_extent value)
 {
-    if (dtype == HONE_I32 && hone_extent_is_number(value) && (value < INT32_MIN || value > INT32_MAX))
+    if (dtype == HONE_I32 && hone_extent_is_number(value) &&
+        (value < INT32_MIN || value > INT32_MAX))
         return HONE_EXTENT_UNKNOWN;
     return value;
 }
@@ -209,7 +211,8 @@ void hone_infer_where_values(hone_infer *x)
     hone_extent condition[HONE_FACT_ELEMS], a[HONE_FACT_ELEMS], b[HONE_FACT_ELEMS];
     hone_fact *out = &x->out[0];
 
-    if (!hone_infer_tracks(x, 0) || !spread(x, 0, condition) || !spread(x, 1, a) || !spread(x, 2, b))
+    if (!hone_infer_tracks(x, 0) || !spread(x, 0, condition) || !spread(x, 1, a) ||
+        !spread(x, 2, b))
         return;
     out->n_elem = hone_shape_elems(&out->type.shape);
     for (int i = 0; i < out->n_elem; i++) {
@@ -229,5 +232,6 @@ void hone_infer_cast_values(hone_infer *x)
         return;
     out->n_elem = hone_shape_elems(&out->type.shape);
     for (int i = 0; i < out->n_elem; i++)
-        out->elem[i] = out->type.dtype == HONE_BOOL ? compare(x, a[i], 0, 1, INT64_MAX) : fit(out->type.dtype, a[i]);
+        out->elem[i] = out->type.dtype == HONE_BOOL ? compare(x, a[i], 0, 1, INT64_MAX)
+                                                    : fit(out->type.dtype, a[i]);
 }

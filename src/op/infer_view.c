@@ -36,10 +36,10 @@ hone_status hone_infer_flatten(hone_infer *x)
 /* Reshape. */
 
 typedef struct reshape {
-    int n;                             /* the output's rank */
+    int n;                            /* the output's rank */
     hone_extent value[HONE_MAX_RANK]; /* as the shape input says: 0 copies, -1 is to be found */
-    int hole;                          /* the place of what is to be found; -1: none */
-    unsigned copied;                   /* a bit for each axis that 0 copies */
+    int hole;                         /* the place of what is to be found; -1: none */
+    unsigned copied;                  /* a bit for each axis that 0 copies */
 } reshape;
 
 static hone_status read_reshape(const hone_infer *x, reshape *out)
@@ -54,7 +54,8 @@ static hone_status read_reshape(const hone_infer *x, reshape *out)
         r.value[i] = wanted.dim[i];
         if (r.value[i] == -1) {
             if (r.hole >= 0)
-                return hone_error(HONE_ERR_BUILD, "the shape has -1 at axes %d and %d; one is allowed", r.hole, i);
+                return hone_error(HONE_ERR_BUILD,
+                                  "the shape has -1 at axes %d and %d; one is allowed", r.hole, i);
             r.hole = i;
         } else if (r.value[i] == 0 && !x->attrs->reshape.allowzero) {
             r.copied |= 1u << i;
@@ -68,7 +69,8 @@ static hone_status read_reshape(const hone_infer *x, reshape *out)
     return HONE_OK;
 }
 
-/* Elements of the input, and of the output without the hole, both without the axes that are copied (which may be 0). */
+/* Elements of the input, and of the output without the hole, both without the axes that are copied
+ * (which may be 0). */
 static void count_sides(const hone_infer *x, const reshape *r, hone_extent *in, hone_extent *out)
 {
     *in = hone_in_rank(x, 0) < 0 ? HONE_EXTENT_UNKNOWN : 1;
@@ -81,19 +83,24 @@ static void count_sides(const hone_infer *x, const reshape *r, hone_extent *in, 
             *out = hone_extent_mul(x->extents, *out, r->value[i]);
 }
 
-static hone_status fill_hole(const hone_infer *x, const reshape *r, hone_extent in, hone_extent out, hone_shape *shape)
+static hone_status fill_hole(const hone_infer *x, const reshape *r, hone_extent in, hone_extent out,
+                             hone_shape *shape)
 {
     const bool numbers = hone_extent_is_number(in) && hone_extent_is_number(out);
 
     if (r->hole < 0) {
         if (numbers && in != out)
-            return hone_error(HONE_ERR_BUILD, "the input has %lld elements but the shape asks for %lld; they must be as many",
-                              (long long)in, (long long)out);
+            return hone_error(
+                HONE_ERR_BUILD,
+                "the input has %lld elements but the shape asks for %lld; they must be as many",
+                (long long)in, (long long)out);
         return HONE_OK;
     }
     if (numbers && (out == 0 || in % out))
-        return hone_error(HONE_ERR_BUILD, "the input's %lld elements do not divide by the %lld of the shape without its -1",
-                          (long long)in, (long long)out);
+        return hone_error(
+            HONE_ERR_BUILD,
+            "the input's %lld elements do not divide by the %lld of the shape without its -1",
+            (long long)in, (long long)out);
     shape->dim[r->hole] = hone_extent_floor_div(x->extents, in, out);
     return HONE_OK;
 }
@@ -110,8 +117,10 @@ hone_status hone_infer_reshape(hone_infer *x)
         if (!(r.copied & (1u << i)))
             continue;
         if (hone_in_rank(x, 0) >= 0 && i >= hone_in_rank(x, 0))
-            return hone_error(HONE_ERR_BUILD, "the shape has 0, to copy an extent, at axis %d; the input has rank %d", i,
-                              hone_in_rank(x, 0));
+            return hone_error(
+                HONE_ERR_BUILD,
+                "the shape has 0, to copy an extent, at axis %d; the input has rank %d", i,
+                hone_in_rank(x, 0));
         shape.dim[i] = hone_in_rank(x, 0) < 0 ? HONE_EXTENT_UNKNOWN : hone_in_dim(x, 0, i);
     }
     count_sides(x, &r, &in, &out);
@@ -156,7 +165,8 @@ hone_status hone_infer_squeeze(hone_infer *x)
 
     HONE_TRY(hone_infer_axes(x, 1, in->rank < 0 ? HONE_MAX_RANK : in->rank, &bits, &known));
     if (in->rank < 0 || !known) {
-        const bool counted = in->rank >= 0 && hone_infer_has(x, 1) && hone_extent_is_number(axes_count(x));
+        const bool counted =
+            in->rank >= 0 && hone_infer_has(x, 1) && hone_extent_is_number(axes_count(x));
         shape = unknown_extents(counted ? HONE_MAX(in->rank - (int)axes_count(x), 0) : -1);
         hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
         return HONE_OK;
@@ -167,8 +177,10 @@ hone_status hone_infer_squeeze(hone_infer *x)
         if (!(bits & (1u << i)))
             shape.dim[shape.rank++] = in->dim[i];
         else if (hone_extent_lower(x->extents, in->dim[i]) > 1 || in->dim[i] == 0)
-            return hone_error(HONE_ERR_BUILD, "axis %d has extent %lld or more; only an extent of 1 can be squeezed", i,
-                              (long long)hone_extent_lower(x->extents, in->dim[i]));
+            return hone_error(
+                HONE_ERR_BUILD,
+                "axis %d has extent %lld or more; only an extent of 1 can be squeezed", i,
+                (long long)hone_extent_lower(x->extents, in->dim[i]));
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
     hone_infer_copy_elems(x, 0, 0);

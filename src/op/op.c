@@ -1,5 +1,6 @@
-/* The operator table, expanded from ops.def, and look-up by name. The tables are searched by halves over an order that
- * is made once, on first use: 221 names do not deserve a generated perfect hash. */
+/* The operator table, expanded from ops.def, and look-up by name. The tables are searched by halves
+ * over an order that is made once, on first use: 221 names do not deserve a generated perfect hash.
+ */
 #include "op/op.h"
 
 #include <pthread.h>
@@ -70,7 +71,8 @@ hone_op_id hone_op_find(const char *name)
     return HONE_OP_none;
 }
 
-/* Compares "domain:type", or "type" where the domain is ONNX's own, with the onnx column, piece by piece. */
+/* Compares "domain:type", or "type" where the domain is ONNX's own, with the onnx column, piece by
+ * piece. */
 static int compare_key(const char *domain, const char *type, const char *onnx)
 {
     const size_t n = strlen(domain);

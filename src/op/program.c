@@ -1,6 +1,6 @@
-/* Pointwise programs: building, checking, comparing, and the scalar functions by their definitions. Building keeps one
- * instruction for equal ones, so that common subexpressions are computed once; ending drops what the answer does not
- * need. No algebra is done here: that is the passes' work. */
+/* Pointwise programs: building, checking, comparing, and the scalar functions by their definitions.
+ * Building keeps one instruction for equal ones, so that common subexpressions are computed once;
+ * ending drops what the answer does not need. No algebra is done here: that is the passes' work. */
 #include "op/program.h"
 
 #include <math.h>
@@ -23,7 +23,8 @@ float hone_scalar_eval(hone_scalar op, float a, float b, float c, float v)
 {
     switch (op) {
 #define SCALAR(id, arity, expression)                                                              \
-    case HONE_SCALAR_##id: return expression;
+    case HONE_SCALAR_##id:                                                                         \
+        return expression;
 #include "op/scalar.def"
 #undef SCALAR
     case HONE_SCALAR_COUNT: break;
@@ -40,7 +41,8 @@ void hone_program_begin(hone_program_builder *b, int n_in)
 static bool instr_equal(const hone_instr *a, const hone_instr *b)
 {
     return a->op == b->op && memcmp(a->arg, b->arg, sizeof a->arg) == 0 &&
-           memcmp(&a->value, &b->value, sizeof a->value) == 0; /* by bits: -0 is not 0, a NaN is itself */
+           memcmp(&a->value, &b->value, sizeof a->value) ==
+               0; /* by bits: -0 is not 0, a NaN is itself */
 }
 
 static int add_instr(hone_program_builder *b, const hone_instr *instr)
@@ -97,7 +99,8 @@ int hone_program_inline(hone_program_builder *b, const hone_program *p, const in
     return result;
 }
 
-/* Marks what register `result` needs; instructions come after their operands, so one walk backwards is enough. */
+/* Marks what register `result` needs; instructions come after their operands, so one walk backwards
+ * is enough. */
 static void mark_live(const hone_program_builder *b, int result, bool live[HONE_PROGRAM_INSTRS])
 {
     for (int i = 0; i < b->n_instr; i++)
@@ -138,14 +141,16 @@ const hone_program *hone_program_end(const hone_program_builder *b, hone_arena *
 
 bool hone_program_is_valid(const hone_program *p)
 {
-    if (p->n_in < 0 || p->n_in > HONE_PROGRAM_INPUTS || p->n_instr < 1 || p->n_instr > HONE_PROGRAM_INSTRS)
+    if (p->n_in < 0 || p->n_in > HONE_PROGRAM_INPUTS || p->n_instr < 1 ||
+        p->n_instr > HONE_PROGRAM_INSTRS)
         return false;
     for (int i = 0; i < p->n_instr; i++) {
         const hone_instr *instr = &p->instr[i];
         if (instr->op >= HONE_SCALAR_COUNT)
             return false;
         for (int k = 0; k < 3; k++)
-            if (k < hone_scalar_arity[instr->op] ? instr->arg[k] >= p->n_in + i : instr->arg[k] != 0)
+            if (k < hone_scalar_arity[instr->op] ? instr->arg[k] >= p->n_in + i
+                                                 : instr->arg[k] != 0)
                 return false;
     }
     return true;

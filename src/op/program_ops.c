@@ -1,5 +1,6 @@
-/* What each pointwise operator computes on float32, in scalar functions: one row of the table and one expression each.
- * Operators on bits and strings have none. The formulas are ONNX's definitions. */
+/* What each pointwise operator computes on float32, in scalar functions: one row of the table and
+ * one expression each. Operators on bits and strings have none. The formulas are ONNX's
+ * definitions. */
 #include "op/program.h"
 
 #include <math.h>
@@ -31,7 +32,7 @@ UNARY(erf)
 UNARY(tanh)
 UNARY(sigmoid)
 UNARY(softplus)
-UNARY(not)
+UNARY(not )
 UNARY(trunc)
 BINARY(add)
 BINARY(sub)
@@ -73,7 +74,8 @@ static int celu(body *t)
 static int elu(body *t)
 {
     const int x = t->in[0];
-    const int curve = op_mul(t, op_sub(t, op_exp(t, x), number(t, 1.0f)), number(t, t->attrs->elu.alpha));
+    const int curve =
+        op_mul(t, op_sub(t, op_exp(t, x), number(t, 1.0f)), number(t, t->attrs->elu.alpha));
     return choose(t, op_less(t, x, number(t, 0.0f)), curve, x);
 }
 
@@ -84,7 +86,8 @@ static int gelu(body *t)
 
     if (t->attrs->gelu.approximate) {
         const int square = op_mul(t, x, x);
-        inner = op_tanh(t, op_mul(t, op_mul(t, x, line(t, square, 0.044715f, 1.0f)), number(t, 0.7978845608f)));
+        inner = op_tanh(
+            t, op_mul(t, op_mul(t, x, line(t, square, 0.044715f, 1.0f)), number(t, 0.7978845608f)));
     } else {
         inner = op_erf(t, op_mul(t, x, number(t, 0.7071067812f)));
     }
@@ -110,7 +113,8 @@ static int hard_swish(body *t)
 static int leaky_relu(body *t)
 {
     const int x = t->in[0];
-    return choose(t, op_less(t, x, number(t, 0.0f)), op_mul(t, x, number(t, t->attrs->leaky_relu.alpha)), x);
+    return choose(t, op_less(t, x, number(t, 0.0f)),
+                  op_mul(t, x, number(t, t->attrs->leaky_relu.alpha)), x);
 }
 
 static int mish(body *t)
@@ -122,7 +126,8 @@ static int selu(body *t)
 {
     const int x = t->in[0], alpha = number(t, t->attrs->selu.alpha);
     const int curve = op_sub(t, op_mul(t, alpha, op_exp(t, x)), alpha);
-    return op_mul(t, choose(t, op_less(t, number(t, 0.0f), x), x, curve), number(t, t->attrs->selu.gamma));
+    return op_mul(t, choose(t, op_less(t, number(t, 0.0f), x), x, curve),
+                  number(t, t->attrs->selu.gamma));
 }
 
 static int shrink(body *t)
@@ -130,7 +135,8 @@ static int shrink(body *t)
     const int x = t->in[0], bias = number(t, t->attrs->shrink.bias);
     const int below = op_less(t, x, number(t, -t->attrs->shrink.lambd));
     const int above = op_less(t, number(t, t->attrs->shrink.lambd), x);
-    return choose(t, below, op_add(t, x, bias), choose(t, above, op_sub(t, x, bias), number(t, 0.0f)));
+    return choose(t, below, op_add(t, x, bias),
+                  choose(t, above, op_sub(t, x, bias), number(t, 0.0f)));
 }
 
 static int softsign(body *t)
@@ -154,7 +160,8 @@ static int thresholded_relu(body *t)
 
 static int is_inf(body *t)
 {
-    const bool negative = t->attrs->is_inf.detect_negative, positive = t->attrs->is_inf.detect_positive;
+    const bool negative = t->attrs->is_inf.detect_negative,
+               positive = t->attrs->is_inf.detect_positive;
 
     if (!negative && !positive)
         return number(t, 0.0f);
@@ -162,7 +169,8 @@ static int is_inf(body *t)
     return op_equal(t, x, number(t, positive ? INFINITY : -INFINITY));
 }
 
-/* Rounds as the type does; what a value outside of the type's range becomes is undefined in ONNX, but for bool. */
+/* Rounds as the type does; what a value outside of the type's range becomes is undefined in ONNX,
+ * but for bool. */
 static int cast(body *t)
 {
     const int x = t->in[0];
@@ -237,28 +245,77 @@ typedef struct row {
 } row;
 
 #define IS(op, id) [HONE_OP_##op] = {true, HONE_SCALAR_##id, NULL}
-#define BY(op) [HONE_OP_##op] = {false, HONE_SCALAR_copy, op}
+#define BY(op)     [HONE_OP_##op] = {false, HONE_SCALAR_copy, op}
 
 static const row rows[HONE_OP_COUNT] = {
-    IS(abs, abs),         IS(acos, acos),       IS(acosh, acosh),     IS(asin, asin),
-    IS(asinh, asinh),     IS(atan, atan),       IS(atanh, atanh),     IS(ceil, ceil),
-    IS(cos, cos),         IS(cosh, cosh),       IS(erf, erf),         IS(exp, exp),
-    IS(floor, floor),     IS(log, log),         IS(neg, neg),         IS(reciprocal, reciprocal),
-    IS(relu, relu),       IS(round, round),     IS(sigmoid, sigmoid), IS(sign, sign),
-    IS(sin, sin),         IS(sinh, sinh),       IS(softplus, softplus), IS(sqrt, sqrt),
-    IS(tan, tan),         IS(tanh, tanh),       IS(is_nan, is_nan),   IS(not, not),
-    IS(add, add),         IS(mul, mul),         IS(max, max),         IS(min, min),
-    IS(sub, sub),         IS(div, div),         IS(pow, pow),         IS(and, and),
-    IS(or, or),           IS(xor, xor),         IS(equal, equal),     IS(less, less),
-    IS(less_or_equal, less_equal), IS(where, select), IS(identity, copy), IS(assign, copy),
-    BY(celu),             BY(elu),              BY(gelu),             BY(hard_sigmoid),
-    BY(hard_swish),       BY(leaky_relu),       BY(mish),             BY(selu),
-    BY(shrink),           BY(softsign),         BY(swish),            BY(thresholded_relu),
-    BY(is_inf),           BY(cast),             BY(mod),              BY(prelu),
-    BY(greater),          BY(greater_or_equal), BY(clip),             BY(pointwise),
+    IS(abs, abs),
+    IS(acos, acos),
+    IS(acosh, acosh),
+    IS(asin, asin),
+    IS(asinh, asinh),
+    IS(atan, atan),
+    IS(atanh, atanh),
+    IS(ceil, ceil),
+    IS(cos, cos),
+    IS(cosh, cosh),
+    IS(erf, erf),
+    IS(exp, exp),
+    IS(floor, floor),
+    IS(log, log),
+    IS(neg, neg),
+    IS(reciprocal, reciprocal),
+    IS(relu, relu),
+    IS(round, round),
+    IS(sigmoid, sigmoid),
+    IS(sign, sign),
+    IS(sin, sin),
+    IS(sinh, sinh),
+    IS(softplus, softplus),
+    IS(sqrt, sqrt),
+    IS(tan, tan),
+    IS(tanh, tanh),
+    IS(is_nan, is_nan),
+    IS(not, not ),
+    IS(add, add),
+    IS(mul, mul),
+    IS(max, max),
+    IS(min, min),
+    IS(sub, sub),
+    IS(div, div),
+    IS(pow, pow),
+    IS(and, and),
+    IS(or, or),
+    IS(xor, xor),
+    IS(equal, equal),
+    IS(less, less),
+    IS(less_or_equal, less_equal),
+    IS(where, select),
+    IS(identity, copy),
+    IS(assign, copy),
+    BY(celu),
+    BY(elu),
+    BY(gelu),
+    BY(hard_sigmoid),
+    BY(hard_swish),
+    BY(leaky_relu),
+    BY(mish),
+    BY(selu),
+    BY(shrink),
+    BY(softsign),
+    BY(swish),
+    BY(thresholded_relu),
+    BY(is_inf),
+    BY(cast),
+    BY(mod),
+    BY(prelu),
+    BY(greater),
+    BY(greater_or_equal),
+    BY(clip),
+    BY(pointwise),
 };
 
-int hone_program_add_op(hone_program_builder *b, int op, const hone_attrs *attrs, const int *args, int n_args)
+int hone_program_add_op(hone_program_builder *b, int op, const hone_attrs *attrs, const int *args,
+                        int n_args)
 {
     const row *r = &rows[op];
     body t = {.b = b, .attrs = attrs, .in = args, .n_in = n_args};

@@ -1,5 +1,5 @@
-/* Programs as text: "(x0, x1) { r2 = add x0 x1; r3 = constant 0.5; r4 = mul r2 r3 }". Registers of inputs are x, of
- * instructions r, with one numbering. A program that parses is valid. */
+/* Programs as text: "(x0, x1) { r2 = add x0 x1; r3 = constant 0.5; r4 = mul r2 r3 }". Registers of
+ * inputs are x, of instructions r, with one numbering. A program that parses is valid. */
 #include "op/program.h"
 
 #include <math.h>
@@ -132,7 +132,8 @@ bool hone_program_parse(hone_arena *arena, const char **text, const hone_program
     if (!parse_inputs(text, &p.n_in))
         return false;
     do {
-        if (p.n_instr == HONE_PROGRAM_INSTRS || !parse_instr(text, p.n_in, p.n_in + p.n_instr, &instr[p.n_instr]))
+        if (p.n_instr == HONE_PROGRAM_INSTRS ||
+            !parse_instr(text, p.n_in, p.n_in + p.n_instr, &instr[p.n_instr]))
             return false;
         p.n_instr++;
     } while (take(text, ';'));

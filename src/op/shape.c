@@ -76,9 +76,9 @@ bool hone_shape_upper(const hone_extents *table, const hone_shape *shape, hone_d
     return true;
 }
 
-/* One extent of a broadcast. Where both are expressions that may differ, one of them is 1 or they are equal, so the
- * greater is the answer (an extent of 0 met by an expression that turns out 1 is the one case this gets wrong; models
- * have no such thing, and kernels refuse it). */
+/* One extent of a broadcast. Where both are expressions that may differ, one of them is 1 or they
+ * are equal, so the greater is the answer (an extent of 0 met by an expression that turns out 1 is
+ * the one case this gets wrong; models have no such thing, and kernels refuse it). */
 static bool broadcast_extent(hone_extents *table, hone_extent a, hone_extent b, hone_extent *out)
 {
     if (a == b || b == 1) {
@@ -97,7 +97,8 @@ static bool broadcast_extent(hone_extents *table, hone_extent a, hone_extent b, 
     return true;
 }
 
-hone_status hone_shape_broadcast(hone_extents *table, const hone_shape *a, const hone_shape *b, hone_shape *out)
+hone_status hone_shape_broadcast(hone_extents *table, const hone_shape *a, const hone_shape *b,
+                                 hone_shape *out)
 {
     hone_shape r = {.rank = HONE_MAX(a->rank, b->rank)};
 
@@ -106,10 +107,12 @@ hone_status hone_shape_broadcast(hone_extents *table, const hone_shape *a, const
         return HONE_OK;
     }
     for (int i = 1; i <= r.rank; i++) {
-        const hone_extent x = i <= a->rank ? a->dim[a->rank - i] : 1, y = i <= b->rank ? b->dim[b->rank - i] : 1;
+        const hone_extent x = i <= a->rank ? a->dim[a->rank - i] : 1,
+                          y = i <= b->rank ? b->dim[b->rank - i] : 1;
         if (!broadcast_extent(table, x, y, &r.dim[r.rank - i]))
             return hone_error(HONE_ERR_BUILD,
-                              "extents %lld and %lld meet at axis %d; to broadcast they must be equal or one of them 1",
+                              "extents %lld and %lld meet at axis %d; to broadcast they must be "
+                              "equal or one of them 1",
                               (long long)x, (long long)y, r.rank - i);
     }
     *out = r;
@@ -119,15 +122,16 @@ hone_status hone_shape_broadcast(hone_extents *table, const hone_shape *a, const
 hone_status hone_axis_normalize(int64_t axis, int rank, int *out)
 {
     if (axis < -rank || axis >= rank)
-        return hone_error(HONE_ERR_BUILD, "axis is %lld but the rank is %d; %d to %d are allowed", (long long)axis, rank,
-                          -rank, rank - 1);
+        return hone_error(HONE_ERR_BUILD, "axis is %lld but the rank is %d; %d to %d are allowed",
+                          (long long)axis, rank, -rank, rank - 1);
     *out = (int)(axis < 0 ? axis + rank : axis);
     return HONE_OK;
 }
 
 /* Partial values. */
 
-/* Data may hold INT64_MIN, for "as far as it goes"; the least that is no expression means the same. */
+/* Data may hold INT64_MIN, for "as far as it goes"; the least that is no expression means the same.
+ */
 #define LEAST_NUMBER (HONE_EXTENT_FIRST + HONE_EXTENT_LIMIT + 1)
 
 int hone_shape_elems(const hone_shape *shape)

@@ -1,12 +1,14 @@
-/* Geometry of windows that slide over spatial dimensions: convolutions, transposed ones, pools. One set of formulas, on
- * extents, serves inference in symbols and kernels in numbers. ONNX Conv-22, ConvTranspose-22, MaxPool-22. */
+/* Geometry of windows that slide over spatial dimensions: convolutions, transposed ones, pools. One
+ * set of formulas, on extents, serves inference in symbols and kernels in numbers. ONNX Conv-22,
+ * ConvTranspose-22, MaxPool-22. */
 #include <stdio.h>
 
 #include "op/infer_tools.h"
 #include "op/window.h"
 
 /* Entry i of an attribute with one entry a dimension, or its default. */
-static hone_status read_entry(const hone_infer *x, const char *name, int count, int i, int64_t otherwise, int64_t *out)
+static hone_status read_entry(const hone_infer *x, const char *name, int count, int i,
+                              int64_t otherwise, int64_t *out)
 {
     const hone_ints ints = hone_attr_ints(x, name);
 
@@ -59,11 +61,10 @@ static bool is_same(int64_t auto_pad)
     return auto_pad == HONE_AUTO_PAD_SAME_UPPER || auto_pad == HONE_AUTO_PAD_SAME_LOWER;
 }
 
-/* NOTSET, VALID   (in + pads - reach)/stride + 1, rounded down, or up in ceil_mode: then the last window must start in
- *                 the input or the padding before it
- * SAME_*          in/stride, rounded up */
-hone_status hone_window_slide(const hone_infer *x, const hone_window *w, int i, hone_extent in, hone_extent kernel,
-                              hone_extent *out)
+/* NOTSET, VALID   (in + pads - reach)/stride + 1, rounded down, or up in ceil_mode: then the last
+ * window must start in the input or the padding before it SAME_*          in/stride, rounded up */
+hone_status hone_window_slide(const hone_infer *x, const hone_window *w, int i, hone_extent in,
+                              hone_extent kernel, hone_extent *out)
 {
     hone_extents *t = x->extents;
     const int64_t stride = w->stride[i];
@@ -76,18 +77,21 @@ hone_status hone_window_slide(const hone_infer *x, const hone_window *w, int i, 
         return HONE_OK;
     }
     if (room != HONE_EXTENT_UNKNOWN && hone_extent_upper(t, room) < 0)
-        return hone_error(HONE_ERR_BUILD, "a window of extent %lld does not fit the %lld of the padded input",
-                          (long long)hone_extent_lower(t, covered), (long long)hone_extent_upper(t, padded));
+        return hone_error(
+            HONE_ERR_BUILD, "a window of extent %lld does not fit the %lld of the padded input",
+            (long long)hone_extent_lower(t, covered), (long long)hone_extent_upper(t, padded));
     if (!hone_attr_int(x, "ceil_mode", 0)) {
         *out = hone_extent_add(t, hone_extent_floor_div(t, room, stride), 1);
         return HONE_OK;
     }
-    const hone_extent starts = hone_extent_ceil_div(t, hone_extent_add(t, in, w->pad_begin[i]), stride);
+    const hone_extent starts =
+        hone_extent_ceil_div(t, hone_extent_add(t, in, w->pad_begin[i]), stride);
     *out = hone_extent_min(t, hone_extent_add(t, hone_extent_ceil_div(t, room, stride), 1), starts);
     return HONE_OK;
 }
 
-/* Entry i of output_shape: one a spatial dimension, in old models with batch and channels before them. 0: not given. */
+/* Entry i of output_shape: one a spatial dimension, in old models with batch and channels before
+ * them. 0: not given. */
 static hone_status output_entry(const hone_infer *x, int n, int i, int64_t *out)
 {
     const hone_ints ints = hone_attr_ints(x, "output_shape");
@@ -102,8 +106,8 @@ static hone_status output_entry(const hone_infer *x, int n, int i, int64_t *out)
 }
 
 /* stride*(in - 1) + output_padding + reach, before pads are taken off. */
-static hone_status spread(const hone_infer *x, const hone_window *w, int i, hone_extent in, hone_extent kernel,
-                          hone_extent *out)
+static hone_status spread(const hone_infer *x, const hone_window *w, int i, hone_extent in,
+                          hone_extent kernel, hone_extent *out)
 {
     hone_extents *t = x->extents;
     int64_t extra;
@@ -114,8 +118,8 @@ static hone_status spread(const hone_infer *x, const hone_window *w, int i, hone
     return HONE_OK;
 }
 
-hone_status hone_window_spread(const hone_infer *x, const hone_window *w, int i, hone_extent in, hone_extent kernel,
-                               hone_extent *out)
+hone_status hone_window_spread(const hone_infer *x, const hone_window *w, int i, hone_extent in,
+                               hone_extent kernel, hone_extent *out)
 {
     hone_extents *t = x->extents;
     int64_t given;
@@ -130,7 +134,8 @@ hone_status hone_window_spread(const hone_infer *x, const hone_window *w, int i,
     else
         *out = hone_extent_sub(t, whole, w->pad_begin[i] + w->pad_end[i]);
     if (hone_extent_is_number(*out) && *out < 0)
-        return hone_error(HONE_ERR_BUILD, "the pads of %lld leave nothing of an output of extent %lld",
+        return hone_error(HONE_ERR_BUILD,
+                          "the pads of %lld leave nothing of an output of extent %lld",
                           (long long)(w->pad_begin[i] + w->pad_end[i]), (long long)whole);
     return HONE_OK;
 }
@@ -152,7 +157,8 @@ static hone_status finish_slide(const hone_infer *x, hone_window *w, int i)
     HONE_TRY(hone_window_slide(x, w, i, w->in[i], w->kernel[i], &w->out[i]));
     if (is_same(auto_pad)) {
         const int64_t covered = w->dilation[i] * (w->kernel[i] - 1) + 1;
-        set_pads(w, i, (w->out[i] - 1) * w->stride[i] + covered - w->in[i], auto_pad == HONE_AUTO_PAD_SAME_UPPER);
+        set_pads(w, i, (w->out[i] - 1) * w->stride[i] + covered - w->in[i],
+                 auto_pad == HONE_AUTO_PAD_SAME_UPPER);
     }
     return HONE_OK;
 }
@@ -170,7 +176,8 @@ static hone_status finish_spread(const hone_infer *x, hone_window *w, int i)
     return HONE_OK;
 }
 
-hone_status hone_window_of(int op, const hone_attrs *attrs, const hone_dims *x, const hone_dims *w, hone_window *window)
+hone_status hone_window_of(int op, const hone_attrs *attrs, const hone_dims *x, const hone_dims *w,
+                           hone_window *window)
 {
     const hone_infer reader = {.op = op, .attrs = attrs};
     const bool spreads = op == HONE_OP_conv_transpose || op == HONE_OP_max_unpool;
@@ -178,8 +185,9 @@ hone_status hone_window_of(int op, const hone_attrs *attrs, const hone_dims *x, 
     hone_window r = {.n = n};
 
     if (n < 1 || (w && w->rank != x->rank))
-        return hone_error(HONE_ERR_BUILD, "the input has rank %d and the weights %d; they must be equal, 3 or more", x->rank,
-                          w ? w->rank : x->rank);
+        return hone_error(HONE_ERR_BUILD,
+                          "the input has rank %d and the weights %d; they must be equal, 3 or more",
+                          x->rank, w ? w->rank : x->rank);
     HONE_TRY(hone_window_read(&reader, n, &r));
     if (!w)
         HONE_TRY(hone_window_kernel(&reader, n, r.kernel));

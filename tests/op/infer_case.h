@@ -2,10 +2,11 @@
  *
  *     {"concat", "axis=1", "float32[2,n] float32[2,3]", "float32[2,n + 3]"}
  *
- * An operand is a type and extents, "float32[2,h*2]"; "float32?" where the rank is unknown; "-" where it is absent. Contents
- * follow as "={1,n,?}": numbers of an integer type become data where all are numbers, partial values otherwise; floats become data.
- * Results are written the same way, tracked elements included. A result that begins with "error: " is a part of the message.
- * Symbols n, h, w, c are 1 or more; k is 8 to 16; data<i> are what inference makes. */
+ * An operand is a type and extents, "float32[2,h*2]"; "float32?" where the rank is unknown; "-"
+ * where it is absent. Contents follow as "={1,n,?}": numbers of an integer type become data where
+ * all are numbers, partial values otherwise; floats become data. Results are written the same way,
+ * tracked elements included. A result that begins with "error: " is a part of the message. Symbols
+ * n, h, w, c are 1 or more; k is 8 to 16; data<i> are what inference makes. */
 #ifndef HONE_TESTS_OP_INFER_CASE_H
 #define HONE_TESTS_OP_INFER_CASE_H
 
@@ -84,7 +85,8 @@ static void case_operand(hone_arena *arena, hone_extents *table, const char **at
 
 static void case_print(const hone_extents *table, const hone_fact *fact, hone_text *text)
 {
-    hone_text_add(text, "%s%s", hone_dtype_text(fact->type.dtype), fact->type.shape.rank < 0 ? "?" : "[");
+    hone_text_add(text, "%s%s", hone_dtype_text(fact->type.dtype),
+                  fact->type.shape.rank < 0 ? "?" : "[");
     for (int i = 0; i < fact->type.shape.rank; i++) {
         hone_text_add(text, "%s", i ? "," : "");
         hone_extent_print(table, fact->type.shape.dim[i], text);
@@ -127,7 +129,8 @@ static void run_case(const infer_case *c, int row)
         at += *at == ' ';
         case_operand(arena, table, &at, &in[n_in]);
     }
-    hone_infer x = {.extents = table, .op = op, .attrs = &attrs, .n_in = n_in, .in = in, .out = out};
+    hone_infer x = {
+        .extents = table, .op = op, .attrs = &attrs, .n_in = n_in, .in = in, .out = out};
     x.n_out = fails ? HONE_MAX(hone_ops[op].out_min, 1) : case_count(c->out);
     for (int i = 0; i < x.n_out; i++) {
         out[i].present = true;
@@ -141,8 +144,10 @@ static void run_case(const infer_case *c, int row)
         hone_text_add(&text, "%s", i ? "; " : "");
         case_print(table, &out[i], &text);
     }
-    if (fails ? st == HONE_OK || !strstr(text.data, c->out + 7) : strcmp(x.n_out ? text.data : "", c->out) != 0)
-        fail_msg("row %d: %s(%s | %s)\n     gives %s\n       not %s", row, c->op, c->in, c->attrs, text.data, c->out);
+    if (fails ? st == HONE_OK || !strstr(text.data, c->out + 7)
+              : strcmp(x.n_out ? text.data : "", c->out) != 0)
+        fail_msg("row %d: %s(%s | %s)\n     gives %s\n       not %s", row, c->op, c->in, c->attrs,
+                 text.data, c->out);
     infer_covered[op] = true;
     hone_text_fini(&text);
     hone_arena_destroy(arena);

@@ -1,4 +1,5 @@
-/* Attributes: every operator's, with random values, through text, through the plan's form, and copied. */
+/* Attributes: every operator's, with random values, through text, through the plan's form, and
+ * copied. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,19 +26,23 @@ static int random_below(int n)
 
 static float random_float(void)
 {
-    static const float special[] = {0.0f, -0.0f, 1.0f, INFINITY, -INFINITY, NAN, 1e-45f, 3.4028235e38f, 0.1f};
-    return random_below(3) == 0 ? special[random_below(HONE_COUNT(special))] : (float)random_bits() / 3e4f - 200.0f;
+    static const float special[] = {0.0f, -0.0f,  1.0f,          INFINITY, -INFINITY,
+                                    NAN,  1e-45f, 3.4028235e38f, 0.1f};
+    return random_below(3) == 0 ? special[random_below(HONE_COUNT(special))]
+                                : (float)random_bits() / 3e4f - 200.0f;
 }
 
 static int64_t random_int(void)
 {
     static const int64_t special[] = {0, -1, INT64_MAX, INT64_MIN, 1 << 20};
-    return random_below(3) == 0 ? special[random_below(HONE_COUNT(special))] : random_below(100) - 50;
+    return random_below(3) == 0 ? special[random_below(HONE_COUNT(special))]
+                                : random_below(100) - 50;
 }
 
 static const char *random_text(hone_arena *arena)
 {
-    static const char *const texts[] = {"", "plain", "with \"quotes\" and \\", "new\nline\t\x01", "\xc3\xa9t\xc3\xa9, ]"};
+    static const char *const texts[] = {"", "plain", "with \"quotes\" and \\", "new\nline\t\x01",
+                                        "\xc3\xa9t\xc3\xa9, ]"};
     return hone_arena_text(arena, texts[random_below(HONE_COUNT(texts))]);
 }
 
@@ -49,7 +54,8 @@ static const hone_program *random_program(hone_arena *arena)
     int last = hone_program_constant(&b, random_float());
     for (int i = random_below(5); i >= 0; i--) {
         const int op = 1 + random_below(HONE_SCALAR_COUNT - 1);
-        last = hone_program_add(&b, (hone_scalar)op, random_below(last + 1), random_below(last + 1), last);
+        last = hone_program_add(&b, (hone_scalar)op, random_below(last + 1), random_below(last + 1),
+                                last);
     }
     return hone_program_end(&b, arena, last);
 }
@@ -144,7 +150,8 @@ static void test_attrs_text_round_trip(void **state)
         assert_string_equal(at, ") rest");
         hone_attrs_print(op, &b, &again);
         hone_text_add(&again, ") rest");
-        assert_string_equal(text.data, again.data); /* not hone_attrs_equal: NaNs lose their payload */
+        assert_string_equal(text.data,
+                            again.data); /* not hone_attrs_equal: NaNs lose their payload */
         hone_text_fini(&text);
         hone_text_fini(&again);
     }
@@ -168,12 +175,14 @@ static void test_attrs_plan_round_trip(void **state)
         assert_true(hone_attrs_equal(op, &a, &b));
         assert_true(hone_attrs_hash(op, &a) == hone_attrs_hash(op, &b));
         if (size)
-            assert_int_equal(hone_attrs_decode(op, bytes, room, size - sizeof(void *), &b), HONE_ERR_FORMAT);
+            assert_int_equal(hone_attrs_decode(op, bytes, room, size - sizeof(void *), &b),
+                             HONE_ERR_FORMAT);
         hone_text_fini(&text);
     }
 }
 
-/* Cut short or with a byte changed, the bytes are refused or read as something valid; nothing is read out of bounds. */
+/* Cut short or with a byte changed, the bytes are refused or read as something valid; nothing is
+ * read out of bounds. */
 static void test_attrs_damaged_plan(void **state)
 {
     (void)state;
@@ -187,10 +196,12 @@ static void test_attrs_damaged_plan(void **state)
         hone_attrs_encode(op, &a, &text);
         for (size_t cut = 0; cut < text.size; cut++) {
             uint8_t *part = hone_arena_copy(arena, text.data, cut + 1);
-            assert_int_equal(hone_attrs_decode_size(op, (hone_bytes){part, cut}, &size), HONE_ERR_FORMAT);
+            assert_int_equal(hone_attrs_decode_size(op, (hone_bytes){part, cut}, &size),
+                             HONE_ERR_FORMAT);
             part[random_below((int)cut + 1)] = (uint8_t)random_bits();
             if (hone_attrs_decode_size(op, (hone_bytes){part, cut + 1}, &size) == HONE_OK)
-                assert_int_equal(hone_attrs_decode(op, (hone_bytes){part, cut + 1}, hone_arena_alloc(arena, size + 1), size, &b),
+                assert_int_equal(hone_attrs_decode(op, (hone_bytes){part, cut + 1},
+                                                   hone_arena_alloc(arena, size + 1), size, &b),
                                  HONE_OK);
         }
         hone_text_fini(&text);
@@ -248,7 +259,8 @@ static void test_attrs_rows(void **state)
 
     (void)state;
     assert_int_equal(n, 1);
-    assert_int_equal(hone_attr_enum_parse(rows, (hone_bytes){(const uint8_t *)"reflect", 7}), HONE_PAD_REFLECT);
+    assert_int_equal(hone_attr_enum_parse(rows, (hone_bytes){(const uint8_t *)"reflect", 7}),
+                     HONE_PAD_REFLECT);
     assert_int_equal(hone_attr_enum_parse(rows, (hone_bytes){(const uint8_t *)"refl", 4}), -1);
     assert_int_equal(hone_attr_enum_parse(rows, (hone_bytes){(const uint8_t *)"", 0}), -1);
     assert_true(hone_bytes_is(hone_attr_enum_text(rows, HONE_PAD_WRAP), "wrap"));
@@ -266,11 +278,20 @@ static void test_attrs_syntax_errors(void **state)
         hone_op_id op;
         const char *text;
     } cases[] = {
-        {HONE_OP_pad, "mode=mirror"},        {HONE_OP_pad, "axis=1"},         {HONE_OP_pad, "mode"},
-        {HONE_OP_pad, "mode=edge,"},         {HONE_OP_softmax, "axis=x"},     {HONE_OP_transpose, "perm=[1 2]"},
-        {HONE_OP_transpose, "perm=[1, 2"},   {HONE_OP_einsum, "equation=\"ij"}, {HONE_OP_einsum, "equation=ij"},
-        {HONE_OP_cast, "to=float33"},        {HONE_OP_elu, "alpha="},         {HONE_OP_pointwise, "program=(x0) {"},
-        {HONE_OP_einsum, "equation=\"\\q\""}, {HONE_OP_relu, "x=1"},
+        {HONE_OP_pad, "mode=mirror"},
+        {HONE_OP_pad, "axis=1"},
+        {HONE_OP_pad, "mode"},
+        {HONE_OP_pad, "mode=edge,"},
+        {HONE_OP_softmax, "axis=x"},
+        {HONE_OP_transpose, "perm=[1 2]"},
+        {HONE_OP_transpose, "perm=[1, 2"},
+        {HONE_OP_einsum, "equation=\"ij"},
+        {HONE_OP_einsum, "equation=ij"},
+        {HONE_OP_cast, "to=float33"},
+        {HONE_OP_elu, "alpha="},
+        {HONE_OP_pointwise, "program=(x0) {"},
+        {HONE_OP_einsum, "equation=\"\\q\""},
+        {HONE_OP_relu, "x=1"},
     };
 
     (void)state;

@@ -107,7 +107,8 @@ static const struct {
     {"h % 0", "?"},
     {"9223372036854775807 + 1", "?"},
     {"9223372036854775807 * 2", "?"},
-    {"h * 4611686018427387904 * 4", "h*4611686018427387904*4"}, /* not simplified: the coefficient would overflow */
+    {"h * 4611686018427387904 * 4",
+     "h*4611686018427387904*4"}, /* not simplified: the coefficient would overflow */
     {"\"batch size\" + 1", "\"batch size\" + 1"},
     {"\"min\" + \"a\\\"b\\\\\"", "\"a\\\"b\\\\\" + \"min\""},
     {"unk__6.1 * 2", "unk__6.1*2"},
@@ -129,7 +130,8 @@ static void test_extent_forms(void **state)
     }
 }
 
-/* Text from one table, read into another where symbols were made in another order, prints the same. */
+/* Text from one table, read into another where symbols were made in another order, prints the same.
+ */
 static void test_extent_text_does_not_depend_on_age(void **state)
 {
     const fixture *f = *state;
@@ -153,8 +155,10 @@ static void test_extent_text_does_not_depend_on_age(void **state)
 
 static void test_extent_syntax_errors(void **state)
 {
-    static const char *const texts[] = {"",        "+",      "(h",         "h +",      "min(h)", "min(h, w", "\"open",
-                                        "\"a\\q\"", "99999999999999999999", "()", "h * * w", "*h"};
+    static const char *const texts[] = {"",       "+",        "(h",
+                                        "h +",    "min(h)",   "min(h, w",
+                                        "\"open", "\"a\\q\"", "99999999999999999999",
+                                        "()",     "h * * w",  "*h"};
     const fixture *f = *state;
 
     for (int i = 0; i < HONE_COUNT(texts); i++) {
@@ -197,8 +201,10 @@ static void test_extent_ranges(void **state)
 
     for (int i = 0; i < HONE_COUNT(ranges); i++) {
         const hone_extent e = parse(f->table, ranges[i].text);
-        if (hone_extent_lower(f->table, e) != ranges[i].min || hone_extent_upper(f->table, e) != ranges[i].max)
-            fail_msg("\"%s\" has range %lld to %lld", ranges[i].text, (long long)hone_extent_lower(f->table, e),
+        if (hone_extent_lower(f->table, e) != ranges[i].min ||
+            hone_extent_upper(f->table, e) != ranges[i].max)
+            fail_msg("\"%s\" has range %lld to %lld", ranges[i].text,
+                     (long long)hone_extent_lower(f->table, e),
                      (long long)hone_extent_upper(f->table, e));
     }
     assert_int_equal(hone_extent_lower(f->table, HONE_EXTENT_UNKNOWN), 0);
@@ -224,7 +230,8 @@ static void test_extent_from_data(void **state)
 {
     const fixture *f = *state;
     hone_extent_symbol(f->table, "data0", 0, 5); /* a model may have that name */
-    const hone_extent a = hone_extent_from_data(f->table, 0, 100), b = hone_extent_from_data(f->table, 0, 100);
+    const hone_extent a = hone_extent_from_data(f->table, 0, 100),
+                      b = hone_extent_from_data(f->table, 0, 100);
 
     assert_true(a != b && a != HONE_EXTENT_UNKNOWN);
     const hone_extent c = hone_extent_add(f->table, a, 1);
@@ -245,10 +252,15 @@ static void test_extent_evaluation(void **state)
         const char *text;
         int64_t value;
     } cases[] = {
-        {"n*h*w", n * h * w},     {"(h - 1)/2 + 1", (h - 1) / 2 + 1}, {"ceildiv(h, w)", (h + w - 1) / w},
-        {"h % w", h % w},         {"min(h, w)*2", 2 * w},             {"max(w - h, 0)", 0},
+        {"n*h*w", n * h * w},
+        {"(h - 1)/2 + 1", (h - 1) / 2 + 1},
+        {"ceildiv(h, w)", (h + w - 1) / w},
+        {"h % w", h % w},
+        {"min(h, w)*2", 2 * w},
+        {"max(w - h, 0)", 0},
         {"(h*6 + k)/4", (h * 6 + k) / 4},
-        {"(w - h)/4", -3},        {"h/(n - 3)", HONE_EXTENT_UNKNOWN},
+        {"(w - h)/4", -3},
+        {"h/(n - 3)", HONE_EXTENT_UNKNOWN},
     };
     hone_extent e[HONE_COUNT(cases)];
     int64_t values[256];
@@ -261,7 +273,10 @@ static void test_extent_evaluation(void **state)
     for (int i = 0; i < count; i++) {
         nodes[i] = *hone_extents_node(f->table, i);
         if (nodes[i].kind == HONE_EXTENT_SYMBOL)
-            values[i] = nodes[i].name[0] == 'n' ? n : nodes[i].name[0] == 'h' ? h : nodes[i].name[0] == 'w' ? w : k;
+            values[i] = nodes[i].name[0] == 'n'   ? n
+                        : nodes[i].name[0] == 'h' ? h
+                        : nodes[i].name[0] == 'w' ? w
+                                                  : k;
     }
     hone_extents_evaluate(nodes, count, values);
     for (int i = 0; i < HONE_COUNT(cases); i++)
@@ -340,9 +355,11 @@ static void test_extent_random_expressions(void **state)
             hone_text_init(&text, NULL);
             hone_extent_print(t, pool[i].e, &text);
             if (got != pool[i].value)
-                fail_msg("round %d: %s is %lld, not %lld", round, text.data, (long long)got, (long long)pool[i].value);
+                fail_msg("round %d: %s is %lld, not %lld", round, text.data, (long long)got,
+                         (long long)pool[i].value);
             if (got < hone_extent_lower(t, pool[i].e) || got > hone_extent_upper(t, pool[i].e))
-                fail_msg("round %d: %s is %lld, out of its range", round, text.data, (long long)got);
+                fail_msg("round %d: %s is %lld, out of its range", round, text.data,
+                         (long long)got);
             hone_text_fini(&text);
         }
     }
@@ -368,7 +385,8 @@ static void test_extent_size_is_bounded(void **state)
     int steps = 0;
 
     while (e != HONE_EXTENT_UNKNOWN && steps++ < 1000)
-        e = hone_extent_max(f->table, hone_extent_mod(f->table, hone_extent_mul(f->table, e, e), w), w);
+        e = hone_extent_max(f->table, hone_extent_mod(f->table, hone_extent_mul(f->table, e, e), w),
+                            w);
     assert_true(e == HONE_EXTENT_UNKNOWN && steps < 20);
 }
 

@@ -1,6 +1,6 @@
-/* Every operator's inference under random facts and attributes, mostly absurd: it must answer or refuse, and an answer
- * must be a valid type. The same at run time, without a table, where nothing may be allocated and an answer that build
- * time gave in numbers comes out again. */
+/* Every operator's inference under random facts and attributes, mostly absurd: it must answer or
+ * refuse, and an answer must be a valid type. The same at run time, without a table, where nothing
+ * may be allocated and an answer that build time gave in numbers comes out again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "op/program.h"
 
 #define ROUNDS 400 /* of each operator */
-#define FACTS 10
+#define FACTS  10
 
 static uint32_t random_state = 3;
 
@@ -30,20 +30,24 @@ static int random_below(int n)
 /* Small numbers, and at times the worst there are. */
 static int64_t random_number(bool wild)
 {
-    static const int64_t worst[] = {-1, INT64_MAX, -INT64_MAX, (int64_t)1 << 40, (int64_t)1 << 31,
-                                    -((int64_t)1 << 62), 65536, 1000};
+    static const int64_t worst[] = {
+        -1,    INT64_MAX, -INT64_MAX, (int64_t)1 << 40, (int64_t)1 << 31, -((int64_t)1 << 62),
+        65536, 1000};
     return wild && random_below(6) == 0 ? worst[random_below(HONE_COUNT(worst))] : random_below(5);
 }
 
 static hone_dtype random_dtype(bool wild)
 {
-    static const hone_dtype usual[] = {HONE_F32, HONE_F32, HONE_F32, HONE_I64, HONE_I64, HONE_BOOL, HONE_U8, HONE_I32};
-    return wild && random_below(8) == 0 ? (hone_dtype)random_below(HONE_I2 + 1) : usual[random_below(HONE_COUNT(usual))];
+    static const hone_dtype usual[] = {HONE_F32, HONE_F32,  HONE_F32, HONE_I64,
+                                       HONE_I64, HONE_BOOL, HONE_U8,  HONE_I32};
+    return wild && random_below(8) == 0 ? (hone_dtype)random_below(HONE_I2 + 1)
+                                        : usual[random_below(HONE_COUNT(usual))];
 }
 
 static void fill_row(hone_arena *arena, const hone_attr_row *row, void *at, bool wild)
 {
-    static const char *const texts[] = {"", "ij,jk->ik", "...ij,...jk", "ii->i", "i.j", "->", "ij->ji", "abcdefghi"};
+    static const char *const texts[] = {"",    "ij,jk->ik", "...ij,...jk", "ii->i",
+                                        "i.j", "->",        "ij->ji",      "abcdefghi"};
     const int n = random_below(5);
 
     switch (row->kind) {
@@ -81,7 +85,8 @@ static hone_extent random_extent(hone_extents *table)
     static const char *const names[] = {"a", "b", "c"};
 
     if (table && random_below(6) == 0)
-        return hone_extent_add(table, hone_extent_symbol(table, names[random_below(3)], 0, 100), random_below(3));
+        return hone_extent_add(table, hone_extent_symbol(table, names[random_below(3)], 0, 100),
+                               random_below(3));
     if (random_below(60) == 0)
         return (hone_extent)1 << 39;
     return random_below(5);
@@ -99,17 +104,24 @@ static void random_contents(hone_arena *arena, hone_extents *table, hone_fact *f
     if (table && integers && random_below(3) == 0) {
         fact->n_elem = (int)count;
         for (int i = 0; i < fact->n_elem; i++)
-            fact->elem[i] = random_below(4) ? random_extent(table) : random_below(3) ? -1 : HONE_EXTENT_UNKNOWN;
+            fact->elem[i] = random_below(4)   ? random_extent(table)
+                            : random_below(3) ? -1
+                                              : HONE_EXTENT_UNKNOWN;
         return;
     }
     char *data = hone_arena_array(arena, HONE_FACT_ELEMS, 16);
-    if (dtype == HONE_NONE || dtype == HONE_STRING || hone_dtype_is_complex(dtype) || random_below(3) == 0)
+    if (dtype == HONE_NONE || dtype == HONE_STRING || hone_dtype_is_complex(dtype) ||
+        random_below(3) == 0)
         return;
     for (int i = 0; i < (int)count; i++) {
         if (integers)
-            hone_element_set_int(dtype, data, i, random_below(40) ? random_number(true) : INT64_MIN);
+            hone_element_set_int(dtype, data, i,
+                                 random_below(40) ? random_number(true) : INT64_MIN);
         else
-            hone_element_set_double(dtype, data, i, random_below(4) ? random_below(4) * 0.5 : random_below(2) ? NAN : 1e30);
+            hone_element_set_double(dtype, data, i,
+                                    random_below(4)   ? random_below(4) * 0.5
+                                    : random_below(2) ? NAN
+                                                      : 1e30);
     }
     fact->data = data;
 }
@@ -118,7 +130,8 @@ static void random_fact(hone_arena *arena, hone_extents *table, hone_fact *fact,
 {
     *fact = (hone_fact){.present = random_below(12) != 0, .n_elem = -1};
     fact->type.dtype = random_dtype(wild);
-    fact->type.shape.rank = wild && random_below(10) == 0 ? -1 : random_below(wild && random_below(4) == 0 ? 9 : 5);
+    fact->type.shape.rank =
+        wild && random_below(10) == 0 ? -1 : random_below(wild && random_below(4) == 0 ? 9 : 5);
     for (int i = 0; i < fact->type.shape.rank; i++)
         fact->type.shape.dim[i] = random_extent(table);
     random_contents(arena, table, fact);
@@ -135,11 +148,14 @@ static void expect_valid(const hone_infer *x, const char *when)
         for (int i = 0; i < out->type.shape.rank; i++) {
             const hone_extent e = out->type.shape.dim[i];
             const bool known = hone_extent_is_number(e);
-            if (known ? e < 0 : x->extents ? e == HONE_EXTENT_UNKNOWN || hone_extent_index(e) >= hone_extents_count(x->extents)
-                                           : e != HONE_EXTENT_UNKNOWN)
+            if (known        ? e < 0
+                : x->extents ? e == HONE_EXTENT_UNKNOWN ||
+                                   hone_extent_index(e) >= hone_extents_count(x->extents)
+                             : e != HONE_EXTENT_UNKNOWN)
                 fail_msg("%s %s: extent %d is %lld", hone_ops[x->op].name, when, i, (long long)e);
         }
-        if (out->n_elem > HONE_FACT_ELEMS || (out->n_elem >= 0 && out->n_elem != hone_shape_count(NULL, &out->type.shape)))
+        if (out->n_elem > HONE_FACT_ELEMS ||
+            (out->n_elem >= 0 && out->n_elem != hone_shape_count(NULL, &out->type.shape)))
             fail_msg("%s %s: %d elements", hone_ops[x->op].name, when, out->n_elem);
     }
 }
@@ -152,7 +168,6 @@ static hone_status infer(hone_infer *x, hone_extents *table, hone_fact *out)
         out[k] = (hone_fact){.present = true, .n_elem = -1};
     return hone_infer_run(x);
 }
-
 
 static void run_round(hone_arena *arena, int op, bool wild)
 {
@@ -178,7 +193,8 @@ static void run_round(hone_arena *arena, int op, bool wild)
         fail_msg("%s: build time and run time differ", row->name);
     for (int k = 0; st == HONE_OK && k < x.n_out; k++)
         for (int i = 0; i < now[k].type.shape.rank; i++)
-            if (hone_extent_is_number(now[k].type.shape.dim[i]) && now[k].type.shape.dim[i] != out[k].type.shape.dim[i])
+            if (hone_extent_is_number(now[k].type.shape.dim[i]) &&
+                now[k].type.shape.dim[i] != out[k].type.shape.dim[i])
                 fail_msg("%s: run time has another extent than build time", row->name);
 }
 

@@ -1,4 +1,5 @@
-/* Pointwise programs: what operators compute against their definitions in double, building, text, validity. */
+/* Pointwise programs: what operators compute against their definitions in double, building, text,
+ * validity. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,36 +32,109 @@ static float run(const hone_program *p, const float *in)
     memcpy(r, in, (size_t)p->n_in * sizeof *in);
     for (int i = 0; i < p->n_instr; i++) {
         const hone_instr *t = &p->instr[i];
-        r[p->n_in + i] = hone_scalar_eval((hone_scalar)t->op, r[t->arg[0]], r[t->arg[1]], r[t->arg[2]], t->value);
+        r[p->n_in + i] = hone_scalar_eval((hone_scalar)t->op, r[t->arg[0]], r[t->arg[1]],
+                                          r[t->arg[2]], t->value);
     }
     return r[p->n_in + p->n_instr - 1];
 }
 
 /* Definitions in double. */
-static double ref_elu(double x) { return x < 0 ? 0.7 * (exp(x) - 1) : x; }
-static double ref_celu(double x) { return fmax(x, 0) + fmin(0, 0.7 * (exp(x / 0.7) - 1)); }
-static double ref_gelu(double x) { return x * 0.5 * (1 + erf(x / sqrt(2))); }
-static double ref_gelu_tanh(double x) { return x * 0.5 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
-static double ref_hard_sigmoid(double x) { return fmin(fmax(0.25 * x + 0.4, 0), 1); }
-static double ref_hard_swish(double x) { return x * fmin(fmax(x / 6 + 0.5, 0), 1); }
-static double ref_leaky(double x) { return x < 0 ? 0.2 * x : x; }
-static double ref_mish(double x) { return x * tanh(log1p(exp(x))); }
-static double ref_selu(double x) { return 1.05070102214813 * (x > 0 ? x : 1.67326319217681 * (exp(x) - 1)); }
-static double ref_shrink(double x) { return x < -1.5 ? x + 0.5 : x > 1.5 ? x - 0.5 : 0; }
-static double ref_softplus(double x) { return log1p(exp(-fabs(x))) + fmax(x, 0); }
-static double ref_softsign(double x) { return x / (1 + fabs(x)); }
-static double ref_swish(double x) { return x / (1 + exp(-1.7 * x)); }
-static double ref_thresholded(double x) { return x > 0.7 ? x : 0; }
-static double ref_is_inf(double x) { return isinf(x) && x < 0; }
-static double ref_sigmoid(double x) { return 1 / (1 + exp(-x)); }
-static double ref_sign(double x) { return (x > 0) - (x < 0); }
-static double ref_round(double x) { return rint(x); }
-static double ref_relu(double x) { return x < 0 ? 0 : x; }
-static double ref_trunc(double x) { return trunc(x); }
-static double ref_bool(double x) { return x != 0; }
-static double ref_not(double x) { return x == 0; }
-static double ref_neg(double x) { return -x; }
-static double ref_clip(double x) { return x; }
+static double ref_elu(double x)
+{
+    return x < 0 ? 0.7 * (exp(x) - 1) : x;
+}
+static double ref_celu(double x)
+{
+    return fmax(x, 0) + fmin(0, 0.7 * (exp(x / 0.7) - 1));
+}
+static double ref_gelu(double x)
+{
+    return x * 0.5 * (1 + erf(x / sqrt(2)));
+}
+static double ref_gelu_tanh(double x)
+{
+    return x * 0.5 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+static double ref_hard_sigmoid(double x)
+{
+    return fmin(fmax(0.25 * x + 0.4, 0), 1);
+}
+static double ref_hard_swish(double x)
+{
+    return x * fmin(fmax(x / 6 + 0.5, 0), 1);
+}
+static double ref_leaky(double x)
+{
+    return x < 0 ? 0.2 * x : x;
+}
+static double ref_mish(double x)
+{
+    return x * tanh(log1p(exp(x)));
+}
+static double ref_selu(double x)
+{
+    return 1.05070102214813 * (x > 0 ? x : 1.67326319217681 * (exp(x) - 1));
+}
+static double ref_shrink(double x)
+{
+    return x < -1.5 ? x + 0.5 : x > 1.5 ? x - 0.5 : 0;
+}
+static double ref_softplus(double x)
+{
+    return log1p(exp(-fabs(x))) + fmax(x, 0);
+}
+static double ref_softsign(double x)
+{
+    return x / (1 + fabs(x));
+}
+static double ref_swish(double x)
+{
+    return x / (1 + exp(-1.7 * x));
+}
+static double ref_thresholded(double x)
+{
+    return x > 0.7 ? x : 0;
+}
+static double ref_is_inf(double x)
+{
+    return isinf(x) && x < 0;
+}
+static double ref_sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+static double ref_sign(double x)
+{
+    return (x > 0) - (x < 0);
+}
+static double ref_round(double x)
+{
+    return rint(x);
+}
+static double ref_relu(double x)
+{
+    return x < 0 ? 0 : x;
+}
+static double ref_trunc(double x)
+{
+    return trunc(x);
+}
+static double ref_bool(double x)
+{
+    return x != 0;
+}
+static double ref_not(double x)
+{
+    return x == 0;
+}
+static double ref_neg(double x)
+{
+    return -x;
+}
+static double ref_clip(double x)
+{
+    return x;
+}
 
 static const struct {
     hone_op_id op;
@@ -120,12 +194,14 @@ static const hone_program *program_of(hone_op_id op, const char *text, int n_in)
 
 static void expect(const char *name, double x, double y, double got, double wanted)
 {
-    if (isnan(wanted) ? isnan(got) : got == wanted || fabs(got - wanted) <= 2e-6 + 2e-6 * fabs(wanted))
+    if (isnan(wanted) ? isnan(got)
+                      : got == wanted || fabs(got - wanted) <= 2e-6 + 2e-6 * fabs(wanted))
         return;
     fail_msg("%s(%g, %g) is %.9g, not %.9g", name, x, y, got, wanted);
 }
 
-static const float xs[] = {-INFINITY, -7.5f, -3, -2.5f, -1, -0.5f, -1e-6f, 0, 1e-6f, 0.3f, 1, 1.5f, 2, 3.75f, 8};
+static const float xs[] = {-INFINITY, -7.5f, -3, -2.5f, -1, -0.5f, -1e-6f, 0,
+                           1e-6f,     0.3f,  1,  1.5f,  2,  3.75f, 8};
 
 static void test_program_unary_operators(void **state)
 {
@@ -141,28 +217,58 @@ static void test_program_unary_operators(void **state)
     }
 }
 
-static double ref_prelu(double x, double y) { return x < 0 ? x * y : x; }
-static double ref_mod(double x, double y) { return x - y * floor(x / y); }
-static double ref_greater(double x, double y) { return x > y; }
-static double ref_greater_or_equal(double x, double y) { return x >= y; }
-static double ref_less(double x, double y) { return x < y; }
-static double ref_min(double x, double y) { return isnan(x) || isnan(y) ? NAN : fmin(x, y); }
-static double ref_max(double x, double y) { return isnan(x) || isnan(y) ? NAN : fmax(x, y); }
-static double ref_xor(double x, double y) { return (x != 0) != (y != 0); }
-static double ref_sub(double x, double y) { return x - y; }
-static double ref_div(double x, double y) { return x / y; }
+static double ref_prelu(double x, double y)
+{
+    return x < 0 ? x * y : x;
+}
+static double ref_mod(double x, double y)
+{
+    return x - y * floor(x / y);
+}
+static double ref_greater(double x, double y)
+{
+    return x > y;
+}
+static double ref_greater_or_equal(double x, double y)
+{
+    return x >= y;
+}
+static double ref_less(double x, double y)
+{
+    return x < y;
+}
+static double ref_min(double x, double y)
+{
+    return isnan(x) || isnan(y) ? NAN : fmin(x, y);
+}
+static double ref_max(double x, double y)
+{
+    return isnan(x) || isnan(y) ? NAN : fmax(x, y);
+}
+static double ref_xor(double x, double y)
+{
+    return (x != 0) != (y != 0);
+}
+static double ref_sub(double x, double y)
+{
+    return x - y;
+}
+static double ref_div(double x, double y)
+{
+    return x / y;
+}
 
 static const struct {
     hone_op_id op;
     const char *attrs;
     double (*ref)(double x, double y);
 } binary[] = {
-    {HONE_OP_prelu, "", ref_prelu},     {HONE_OP_mod, "", ref_mod},
-    {HONE_OP_mod, "fmod=1", fmod},      {HONE_OP_greater, "", ref_greater},
-    {HONE_OP_less, "", ref_less},       {HONE_OP_greater_or_equal, "", ref_greater_or_equal},
-    {HONE_OP_min, "", ref_min},         {HONE_OP_max, "", ref_max},
-    {HONE_OP_xor, "", ref_xor},         {HONE_OP_sub, "", ref_sub},
-    {HONE_OP_div, "", ref_div},         {HONE_OP_clip, "", ref_max},
+    {HONE_OP_prelu, "", ref_prelu}, {HONE_OP_mod, "", ref_mod},
+    {HONE_OP_mod, "fmod=1", fmod},  {HONE_OP_greater, "", ref_greater},
+    {HONE_OP_less, "", ref_less},   {HONE_OP_greater_or_equal, "", ref_greater_or_equal},
+    {HONE_OP_min, "", ref_min},     {HONE_OP_max, "", ref_max},
+    {HONE_OP_xor, "", ref_xor},     {HONE_OP_sub, "", ref_sub},
+    {HONE_OP_div, "", ref_div},     {HONE_OP_clip, "", ref_max},
 };
 
 static void test_program_binary_operators(void **state)
@@ -174,9 +280,11 @@ static void test_program_binary_operators(void **state)
         for (int k = 1; k < HONE_COUNT(xs); k++)
             for (int j = 1; j < HONE_COUNT(xs); j++) {
                 const float in[2] = {xs[k], xs[j]};
-                if (fabsf(in[1]) < 0.1f && (binary[i].op == HONE_OP_mod || binary[i].op == HONE_OP_div))
+                if (fabsf(in[1]) < 0.1f &&
+                    (binary[i].op == HONE_OP_mod || binary[i].op == HONE_OP_div))
                     continue;
-                expect(hone_ops[binary[i].op].name, in[0], in[1], run(p, in), binary[i].ref(in[0], in[1]));
+                expect(hone_ops[binary[i].op].name, in[0], in[1], run(p, in),
+                       binary[i].ref(in[0], in[1]));
             }
     }
     const float nan_first[2] = {NAN, 1}, nan_last[2] = {1, NAN};
@@ -305,7 +413,8 @@ static void test_program_syntax_errors(void **state)
 static void test_program_validity(void **state)
 {
     const hone_instr good = {.op = HONE_SCALAR_relu}, ahead = {.op = HONE_SCALAR_relu, .arg = {1}};
-    const hone_instr unknown = {.op = HONE_SCALAR_COUNT}, unused = {.op = HONE_SCALAR_relu, .arg = {0, 1}};
+    const hone_instr unknown = {.op = HONE_SCALAR_COUNT},
+                     unused = {.op = HONE_SCALAR_relu, .arg = {0, 1}};
 
     (void)state;
     assert_true(hone_program_is_valid(&(hone_program){1, 1, &good}));

@@ -1,4 +1,5 @@
-/* Windows in numbers: the pads that auto_pad and output_shape stand for, ceil_mode, and what is refused. */
+/* Windows in numbers: the pads that auto_pad and output_shape stand for, ceil_mode, and what is
+ * refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,8 @@
 
 #include "op/op.h"
 
-/* One spatial dimension: extents of input and kernel (0: kernel_shape in the attributes), then what comes out. */
+/* One spatial dimension: extents of input and kernel (0: kernel_shape in the attributes), then what
+ * comes out. */
 static const struct {
     hone_op_id op;
     const char *attrs;
@@ -60,7 +62,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-static hone_status window_of(hone_op_id op, const char *text, int64_t in, int64_t kernel, hone_window *out)
+static hone_status window_of(hone_op_id op, const char *text, int64_t in, int64_t kernel,
+                             hone_window *out)
 {
     hone_attrs attrs;
     const bool last = strstr(text, "layout=last") != NULL;
@@ -75,13 +78,15 @@ static void test_window_geometry(void **state)
     (void)state;
     for (int i = 0; i < HONE_COUNT(cases); i++) {
         hone_window w;
-        const hone_status st = window_of(cases[i].op, cases[i].attrs, cases[i].in, cases[i].kernel, &w);
+        const hone_status st =
+            window_of(cases[i].op, cases[i].attrs, cases[i].in, cases[i].kernel, &w);
         if (st != HONE_OK)
             fail_msg("row %d: %s", i, hone_message());
-        if (w.n != 1 || w.in[0] != cases[i].in || w.out[0] != cases[i].out || w.pad_begin[0] != cases[i].begin ||
-            w.pad_end[0] != cases[i].end)
-            fail_msg("row %d: %s(%s) gives %lld, pads %lld %lld", i, hone_ops[cases[i].op].name, cases[i].attrs,
-                     (long long)w.out[0], (long long)w.pad_begin[0], (long long)w.pad_end[0]);
+        if (w.n != 1 || w.in[0] != cases[i].in || w.out[0] != cases[i].out ||
+            w.pad_begin[0] != cases[i].begin || w.pad_end[0] != cases[i].end)
+            fail_msg("row %d: %s(%s) gives %lld, pads %lld %lld", i, hone_ops[cases[i].op].name,
+                     cases[i].attrs, (long long)w.out[0], (long long)w.pad_begin[0],
+                     (long long)w.pad_end[0]);
     }
 }
 
@@ -120,7 +125,8 @@ static void test_window_refuses(void **state)
 
     (void)state;
     for (int i = 0; i < HONE_COUNT(bad); i++) {
-        assert_int_equal(window_of(bad[i].op, bad[i].attrs, bad[i].in, bad[i].kernel, &w), HONE_ERR_BUILD);
+        assert_int_equal(window_of(bad[i].op, bad[i].attrs, bad[i].in, bad[i].kernel, &w),
+                         HONE_ERR_BUILD);
         if (!strstr(hone_message(), bad[i].message))
             fail_msg("row %d: %s", i, hone_message());
     }
