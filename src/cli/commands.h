@@ -7,6 +7,7 @@
 int hone_command_build(const hone_args *args);
 int hone_command_run(const hone_args *args);
 int hone_command_bench(const hone_args *args);
+int hone_command_compare(const hone_args *args);
 int hone_command_inspect(const hone_args *args);
 int hone_command_doctor(const hone_args *args);
 

@@ -18,7 +18,7 @@ static int check_operands(const hone_args *args)
 {
     static const int most[HONE_COMMAND_N] = {
         [HONE_COMMAND_BUILD] = 1, [HONE_COMMAND_BENCH] = 1,      [HONE_COMMAND_INSPECT] = 1,
-        [HONE_COMMAND_HELP] = 1,  [HONE_COMMAND_RUN] = INT_MAX,  [HONE_COMMAND_COMPARE] = INT_MAX,
+        [HONE_COMMAND_HELP] = 1,  [HONE_COMMAND_RUN] = INT_MAX,  [HONE_COMMAND_COMPARE] = 2,
         [HONE_COMMAND_DEBUG] = 1, [HONE_COMMAND_EDIT] = INT_MAX,
     };
     if (args->n_operands <= most[args->command])
@@ -35,7 +35,7 @@ static int run_command(const hone_args *args)
         [HONE_COMMAND_BUILD] = hone_command_build,
         [HONE_COMMAND_RUN] = hone_command_run,
         [HONE_COMMAND_BENCH] = hone_command_bench,
-        [HONE_COMMAND_COMPARE] = run_later,
+        [HONE_COMMAND_COMPARE] = hone_command_compare,
         [HONE_COMMAND_INSPECT] = hone_command_inspect,
         [HONE_COMMAND_EDIT] = run_later,
         [HONE_COMMAND_DEBUG] = run_later,

@@ -128,17 +128,13 @@ static int open_model(hone_session *s)
     return st == HONE_OK ? HONE_EXIT_OK : hone_fail_file(st);
 }
 
-int hone_session_open(const hone_args *args, hone_session *out)
+int hone_session_open_file(const hone_args *args, const char *path, hone_session *out)
 {
     bool is_plan = false;
-    *out = (hone_session){.args = args, .path = args->n_operands ? args->operands[0] : NULL};
-    if (!out->path)
-        return hone_fail(HONE_EXIT_USAGE, "%s: no file was given: hone %s %s",
-                         hone_commands[args->command].name, hone_commands[args->command].name,
-                         hone_commands[args->command].operands);
+    *out = (hone_session){.args = args, .path = path};
     int code = check_options(args);
     if (!code)
-        code = is_plan_file(out->path, &is_plan);
+        code = is_plan_file(path, &is_plan);
     if (code)
         return code;
     out->shapes = hone_shapes_join(args, HONE_OPTION_shapes);
@@ -146,6 +142,16 @@ int hone_session_open(const hone_args *args, hone_session *out)
     out->opt_shapes = hone_shapes_join(args, HONE_OPTION_opt_shapes);
     out->max_shapes = hone_shapes_join(args, HONE_OPTION_max_shapes);
     return is_plan ? open_plan(out) : open_model(out);
+}
+
+int hone_session_open(const hone_args *args, hone_session *out)
+{
+    const hone_command_row *command = &hone_commands[args->command];
+    *out = (hone_session){.args = args};
+    if (args->n_operands == 0)
+        return hone_fail(HONE_EXIT_USAGE, "%s: no file was given: hone %s %s", command->name,
+                         command->name, command->operands);
+    return hone_session_open_file(args, args->operands[0], out);
 }
 
 // ---- building
@@ -180,7 +186,8 @@ int hone_session_build(hone_session *s)
                            .postprocess = hone_args_text(args, HONE_OPTION_postprocess),
                            .labels = s->labels,
                            .dump_ir = hone_args_text(args, HONE_OPTION_dump_ir),
-                           .no_optimize = hone_args_count(args, HONE_OPTION_no_optimize)),
+                           .no_optimize =
+                               s->is_plain || hone_args_count(args, HONE_OPTION_no_optimize)),
         &s->plan);
     s->build_s = hone_clock_s() - start;
     if (st != HONE_OK)

@@ -28,12 +28,15 @@ typedef struct hone_session {
     int n_inputs;
     hone_session_input *inputs;
     bool said_random;
+    bool is_plain; /* built without optimising, whatever the options say */
     double build_s, load_ms;
 } hone_session;
 
 /* Opens the operand, told apart by content. All four return an exit code and have said what is
  * wrong; hone_session_fini in any case. */
 int hone_session_open(const hone_args *args, hone_session *out);
+/* The same for another file than the operand. */
+int hone_session_open_file(const hone_args *args, const char *path, hone_session *out);
 
 /* Builds the model, or does nothing for a plan. */
 int hone_session_build(hone_session *s);

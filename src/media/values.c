@@ -54,7 +54,7 @@ static void print_string(const hone_string *s, char *text, size_t room)
 {
     size_t n = 0;
     text[n++] = '"';
-    for (size_t i = 0; i < s->size && n + 3 < room; i++)
+    for (size_t i = 0; i < s->size && n + 2 < room; i++)
         text[n++] = (unsigned char)s->data[i] < ' ' ? '.' : s->data[i];
     text[n++] = '"';
     text[n] = '\0';

@@ -30,6 +30,17 @@ typedef struct hone_values_summary {
 } hone_values_summary;
 hone_values_summary hone_values_summarize(const hone_tensor *tensor);
 
+/* How far `got` is from `want`, a tensor of the same type and shape. Floats may differ by atol +
+ * rtol * |want|; NaN equals NaN and an infinity itself; all else must be equal. */
+typedef struct hone_values_distance {
+    int64_t count, n_wrong;
+    double max_abs, max_rel; /* over what is finite in both */
+    double rel_l2;           /* |got - want| / |want|; 0 where both are zero */
+    double cosine;           /* 1 where one of them is zero */
+} hone_values_distance;
+hone_values_distance hone_values_compare(const hone_tensor *got, const hone_tensor *want,
+                                         double rtol, double atol);
+
 /* Fills a tensor with uniform values: floats in [0, 1), bool and integers 0 or 1 (right for masks
  * and as an index anywhere), but uint8 over its range, as in pictures; strings are empty. The same
  * seed gives the same values. */

@@ -108,6 +108,20 @@ json out 'd["kind"] == "model" and d["inputs"][0]["shape"] == [None, 1, 28, 28] 
 expect 0 inspect -v net.onnx
 says out "= conv "
 
+# ---- compare
+expect 0 compare net.onnx
+says out "same"
+expect 0 compare net.onnx net.plan --shapes image:1x1x28x28 --json
+json out 'd["passed"] and d["outputs"][0]["n_wrong"] == 0 and d["outputs"][0]["count"] == 10'
+expect 0 run net.plan --seed 3 --outputs answers -q
+expect 0 compare net.plan answers --seed 3
+expect 8 compare net.plan answers --seed 4
+says err "1 of 1 outputs differ"
+expect 8 compare net.onnx answers --shapes image:2x1x28x28
+says out "expected float32 1x10"
+expect 2 compare net.plan
+expect 3 compare net.plan hollow
+
 # ---- damage
 python3 - <<'EOT'
 data = bytearray(open("net.plan", "rb").read())

@@ -31,13 +31,14 @@ done <<'ROWS'
 2|run x --format=tiff|allowed are npy|pb
 2|run|no file was given
 2|build|no file was given
+2|compare|no file was given
+2|compare a b c|takes 2 files
 2|bench a b|one too many
 2|doctor a|one too many
 2|run x --device gpu|there is no such device
 2|help --completion=tcsh|Allowed are bash|zsh|fish
 3|run no_such_file.onnx|opening "no_such_file.onnx"
 3|run .|reading "."
-4|compare x|not in this version
 4|edit x|not in this version
 4|debug x|not in this version
 4|bench --onnx=x --sparsity=enable|trtexec's
