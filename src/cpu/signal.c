@@ -305,12 +305,12 @@ static hone_status run_stft(const hone_cpu_call *call)
     const hone_dims *x = &call->in[0]->shape, *y = &call->out[0]->shape;
     stft_job job = {.x = call->in[0], .y = call->out[0], .window = hone_call_has(call, 2) ? call->in[2] : NULL};
 
-    if (x->rank != 3 || y->rank != 4)
-        return hone_error(HONE_ERR_DEVICE, "stft: the signal's rank is %d, not 3", x->rank);
+    if (x->rank < 2 || x->rank > 3 || y->rank != 4)
+        return hone_error(HONE_ERR_DEVICE, "stft: the signal's rank is %d; 2 (real) and 3 are taken", x->rank);
     job.n = stft_length(call);
     job.step = hone_get_int(call->in[1], 0);
     job.length = x->dim[1];
-    job.parts = (int)x->dim[2];
+    job.parts = x->rank == 3 ? (int)x->dim[2] : 1;
     job.frames = y->dim[1];
     job.bins = y->dim[2];
     if (job.n < 1 || job.step < 1 || job.bins > job.n || job.parts < 1 || job.parts > 2 || job.n > job.length ||

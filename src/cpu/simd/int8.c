@@ -5,12 +5,14 @@
 #define GROUP 4
 #define STEP (HONE_PANEL * GROUP) /* bytes of a panel for one group */
 
+#if HONE_W >= 8
 static HONE_ALWAYS_INLINE int32_t load_group(const uint8_t *a)
 {
     int32_t x;
     memcpy(&x, a, sizeof x);
     return x;
 }
+#endif
 
 #if HONE_W == 16
 
