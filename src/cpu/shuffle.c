@@ -1,6 +1,35 @@
 /* Movement whose nest of loops is known from shapes and attributes: transpose, expand, tile, depth and space, concat,
  * split. Each kernel only says how the two sides are walked; hone_move does the copying. */
+#include "cpu/conv_geometry.h"
 #include "cpu/kernel.h"
+
+static int64_t extents_from(const hone_dims *d, int from, int to)
+{
+    int64_t n = 1;
+
+    for (int i = from; i < to; i++)
+        n *= d->dim[i];
+    return n;
+}
+
+/* Whether the permutation leaves the first axes and swaps the block [first, middle) with the rest: matrices transposed. */
+static bool swaps_blocks(const hone_ints *perm, int rank, int *first, int *middle)
+{
+    int p = 0;
+
+    if (perm->n != rank)
+        return false;
+    while (p < rank && perm->v[p] == p)
+        p++;
+    if (p == rank)
+        return false;
+    *first = p;
+    *middle = (int)perm->v[p];
+    for (int i = p; i < rank; i++)
+        if (perm->v[i] != (i < p + rank - *middle ? *middle + i - p : i - (rank - *middle)))
+            return false;
+    return true;
+}
 
 static hone_status run_transpose(const hone_cpu_call *call)
 {
@@ -8,7 +37,13 @@ static hone_status run_transpose(const hone_cpu_call *call)
     const hone_ints *perm = &call->attrs->transpose.perm;
     hone_loop loop = {.rank = x->rank, .n = 2};
     int64_t stride[HONE_MAX_RANK];
+    int first, middle;
 
+    if (call->in[0]->dtype == HONE_F32 && swaps_blocks(perm, x->rank, &first, &middle)) {
+        hone_layout_turn(call->in[0]->data, call->out[0]->data, extents_from(x, 0, first),
+                         extents_from(x, first, middle), extents_from(x, middle, x->rank), call->pool);
+        return HONE_OK;
+    }
     hone_dims_strides(x, stride);
     hone_dims_strides(y, loop.stride[0]);
     for (int i = 0; i < x->rank; i++) {

@@ -303,6 +303,26 @@ static bool rms_norm(hone_graph *g, hone_node *div)
 }
 const hone_rule hone_rule_rms_norm = {"rms_norm", HONE_OP_div, rms_norm};
 
+/* centred_norm:   rms_normalization(sub(x, reduce_mean(x)), s)   ->   layer_normalization(x, s)
+ *
+ * Legal when the mean is over the axes that the norm is over, kept. What layer_norm finds where a
+ * transpose stood between. */
+static bool centred_norm(hone_graph *g, hone_node *norm)
+{
+    const hone_node *sub = hone_single_def_of(norm->in[0], HONE_OP_sub);
+    const int64_t axis = norm->attrs.rms_normalization.axis;
+
+    (void)g;
+    if (sub == NULL || reduced_tail(sub->in[1], HONE_OP_reduce_mean, sub->in[0]) != axis)
+        return false;
+    hone_value *in[2] = {sub->in[0], norm->in[1]};
+    hone_node *made = hone_make_node(norm, HONE_OP_layer_normalization, 2, in);
+    made->attrs.layer_normalization.axis = axis;
+    made->attrs.layer_normalization.epsilon = norm->attrs.rms_normalization.epsilon;
+    return hone_put_in_place(norm->out[0], made);
+}
+const hone_rule hone_rule_centred_norm = {"centred_norm", HONE_OP_rms_normalization, centred_norm};
+
 /* The norm in front of a mul or add with a constant of the norm's own extents: the constant under
  * that shape, or NULL. */
 static hone_value *norm_operand(hone_node *n, hone_op_id op, hone_node **norm)

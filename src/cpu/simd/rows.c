@@ -49,9 +49,47 @@ void LEVEL(hone_vector_rows_dot)(const float *w, int64_t ld, const float *x, int
 
 #define BLOCK 16 /* lines of a transposed block: 16 cache lines read, 16 written */
 
+/* Few planes to pixels and back: the inner loop has a constant count, so that it becomes shuffles. */
+static HONE_ALWAYS_INLINE void planes_to_pixels(const float *restrict src, int64_t ld, float *restrict dst, int n,
+                                                int64_t cols)
+{
+    for (int64_t j = 0; j < cols; j++)
+        for (int i = 0; i < n; i++)
+            dst[j * n + i] = src[i * ld + j];
+}
+
+static HONE_ALWAYS_INLINE void pixels_to_planes(const float *restrict src, float *restrict dst, int64_t ld, int n,
+                                                int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int j = 0; j < n; j++)
+            dst[j * ld + i] = src[i * n + j];
+}
+
+static bool transpose_narrow(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows, int64_t cols)
+{
+    if (rows == ld_dst && rows == 2)
+        planes_to_pixels(src, ld_src, dst, 2, cols);
+    else if (rows == ld_dst && rows == 3)
+        planes_to_pixels(src, ld_src, dst, 3, cols);
+    else if (rows == ld_dst && rows == 4)
+        planes_to_pixels(src, ld_src, dst, 4, cols);
+    else if (cols == ld_src && cols == 2)
+        pixels_to_planes(src, dst, ld_dst, 2, rows);
+    else if (cols == ld_src && cols == 3)
+        pixels_to_planes(src, dst, ld_dst, 3, rows);
+    else if (cols == ld_src && cols == 4)
+        pixels_to_planes(src, dst, ld_dst, 4, rows);
+    else
+        return false;
+    return true;
+}
+
 void LEVEL(hone_vector_transpose)(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows,
                                   int64_t cols)
 {
+    if (transpose_narrow(src, ld_src, dst, ld_dst, rows, cols))
+        return;
     for (int64_t i0 = 0; i0 < rows; i0 += BLOCK) {
         const int64_t i1 = HONE_MIN(i0 + BLOCK, rows);
         for (int64_t j0 = 0; j0 < cols; j0 += BLOCK) {
