@@ -13,8 +13,9 @@
 #include "importing.h"
 #include "model_text.h"
 
-#define MEMORY  ((size_t)256 << 20)
-#define SECONDS 20.0 /* of processor time for one case, sanitizers included; one takes milliseconds */
+#define MEMORY ((size_t)256 << 20)
+#define SECONDS                                                                                    \
+    20.0 /* of processor time for one case, sanitizers included; one takes milliseconds */
 
 static double now(void)
 {
