@@ -72,6 +72,15 @@ static hone_status check_opsets(hone_import *im)
 
 /* ---- inputs and outputs ---- */
 
+/* An input that may hold a tensor or nothing is taken as one that holds it: a plan's inputs are all
+ * bound. */
+static void require_content(hone_type *type)
+{
+    if (type->kind == HONE_KIND_OPTIONAL && type->element &&
+        type->element->kind == HONE_KIND_TENSOR)
+        *type = *type->element;
+}
+
 /* Before IR version 4 every initializer was listed as an input, too: such inputs are constants. */
 static hone_status add_inputs(hone_import *im, hone_scope *scope)
 {
@@ -92,6 +101,7 @@ static hone_status add_inputs(hone_import *im, hone_scope *scope)
         if (hone_lookup_find(&constants, info->name))
             continue;
         HONE_TRY(hone_import_type(im, info->type, info->name, true, &type));
+        require_content(&type);
         if (im->options->input_type)
             im->options->input_type(im->options->user, im->module, info->name, &type);
         hone_value *value = hone_graph_input(im->module->main, info->name, &type);
@@ -133,6 +143,11 @@ static hone_status add_outputs(hone_import *im, const hone_scope *scope)
                               info->name);
         if (!hone_lookup_add(&seen, info->name, value))
             return hone_error(HONE_ERR_FORMAT, "importing output \"%.200s\": it is listed twice",
+                              info->name);
+        if (hone_list_find(im, value))
+            return hone_error(HONE_ERR_UNSUPPORTED,
+                              "importing output \"%.200s\": it is a sequence or an empty optional; "
+                              "outputs must be tensors",
                               info->name);
         HONE_TRY(complete_type(im, value, info));
         hone_graph_output(im->module->main, value);

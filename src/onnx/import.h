@@ -53,6 +53,15 @@ typedef struct hone_frame {
                      say */
 } hone_frame;
 
+/* A sequence whose items are known values: it is taken apart while importing and never reaches the
+ * IR. An optional that holds nothing is one, too. */
+typedef struct hone_list {
+    const hone_value *value; /* stands for the list in scopes; used by no node */
+    bool is_nothing;
+    int n;
+    hone_value **items;
+} hone_list;
+
 typedef struct hone_import {
     hone_arena *arena;
     hone_module *module;
@@ -60,6 +69,7 @@ typedef struct hone_import {
     const hone_onnx_model *model;
     hone_lookup functions;              /* "domain:name:overload" -> hone_onnx_function */
     hone_lookup files;                  /* location -> hone_map */
+    HONE_VEC(hone_list) lists;          /* in the order of their values' ids */
     HONE_VEC(const char *) unsupported; /* lines of the report */
     int n_unsupported, n_nodes;
     int64_t n_done, n_total;
@@ -89,10 +99,15 @@ enum {
     HONE_IMPORT_MAX_DEPTH = 64,              /* subgraphs and functions within one another */
     HONE_IMPORT_MAX_NODES = 2 * 1024 * 1024, /* after inlining */
     HONE_IMPORT_MAX_NAME = 512,              /* longer names of inner values are cut */
+    HONE_IMPORT_MAX_LIST = 4096,             /* items of a sequence */
     HONE_IMPORT_MAX_REPORT = 24              /* lines; further nodes are counted */
 };
 #define HONE_IMPORT_MAX_SPREAD                                                                     \
     ((size_t)1 << 30) /* bytes of one tensor that is not stored densely */
+
+/* import_sequence.c */
+const hone_list *hone_list_find(const hone_import *im, const hone_value *value); /* or NULL */
+hone_value *hone_list_copy(hone_call *call, const hone_list *list);
 
 /* import_type.c: types; `name` gives the names of extents that have none. outer: a type of the
  * model's inputs, whose extents are the user's to choose. */

@@ -1,6 +1,8 @@
 /* Constants that nodes hold: Constant in all its forms becomes a constant value, ConstantOfShape
  * keeps its element as an input. Recurrent networks of opset 1 to 6 are here, too: they only have
  * one attribute more. */
+#include <stdio.h>
+
 #include "onnx/import.h"
 
 typedef hone_status (*constant_fn)(hone_call *call, const hone_onnx_attribute *a,
@@ -159,4 +161,55 @@ hone_status hone_import_rnn_1(hone_call *call)
 {
     hone_call_ignore(call, "output_sequence");
     return hone_emit_whole(call, call->op, NULL, call->in, call->n_in);
+}
+
+/* Labels one a line, in the arena. */
+static char *join_texts(hone_call *call, hone_onnx_views texts)
+{
+    size_t size = 1;
+
+    for (int i = 0; i < texts.n; i++)
+        size += texts.v[i].size + 1; /* no more than bytes in memory */
+    char *out = hone_arena_alloc(call->import->arena, size), *at = out;
+    for (int i = 0; i < texts.n; i++) {
+        if (texts.v[i].size)
+            memcpy(at, texts.v[i].data, texts.v[i].size);
+        at += texts.v[i].size;
+        *at++ = '\n';
+    }
+    return out;
+}
+
+static char *join_numbers(hone_call *call, hone_onnx_ints numbers)
+{
+    enum {
+        DIGITS = 24
+    };
+    char *out = hone_arena_array(call->import->arena, (size_t)numbers.n + 1, DIGITS), *at = out;
+
+    for (int i = 0; i < numbers.n; i++)
+        at += snprintf(at, DIGITS, "%lld\n", (long long)numbers.v[i]);
+    return out;
+}
+
+/* A sequence of maps from class to score says no more than the scores and the list of classes: the
+ * scores are the output, the classes a property of the module, "labels of <output>", one a line. */
+hone_status hone_import_zip_map(hone_call *call)
+{
+    const hone_onnx_attribute *texts =
+        hone_call_attribute(call, "classlabels_strings", HONE_ONNX_STRINGS);
+    const hone_onnx_attribute *numbers =
+        hone_call_attribute(call, "classlabels_int64s", HONE_ONNX_INTS);
+
+    HONE_TRY(call->status);
+    if (call->n_in != 1 || call->n_out != 1 || !texts == !numbers)
+        return hone_call_malformed(call,
+                                   "it must have one input, one output and one list of labels");
+    const char *labels =
+        texts ? join_texts(call, texts->strings) : join_numbers(call, numbers->ints);
+    const char *key =
+        hone_arena_format(call->import->arena, "labels of %s", call->proto->output.v[0]);
+    hone_module_property(call->import->module, key, labels);
+    call->out[0] = call->in[0];
+    return HONE_OK;
 }

@@ -60,6 +60,10 @@ static hone_status body_outputs(hone_call *call, const hone_scope *scope, hone_g
             return hone_call_malformed(
                 call, "output \"%.200s\" of its subgraph \"%.200s\" is given by nothing",
                 proto->output.v[i].name, proto->name);
+        if (hone_list_find(call->import, value))
+            return hone_call_unsupported(
+                call, "output \"%.200s\" of its subgraph is a sequence or an empty optional",
+                proto->output.v[i].name);
         if (value->graph != body) { /* handed through from outside */
             hone_node *node =
                 hone_node_create(body, NULL, HONE_OP_identity, call->name, &value, 1, 1);
@@ -229,10 +233,53 @@ hone_status hone_import_scan_9(hone_call *call)
     return finish(call, node);
 }
 
+/* Scan of opset 8 has a batch in front of everything: it is a scan over the batch whose body is a
+ * scan of today's form. `in` are the states and scanned inputs without the lengths. */
+static hone_status scan_batches(hone_call *call, const hone_onnx_graph *proto, hone_value **in,
+                                int n, const hone_attrs *inner_attrs)
+{
+    const int n_out = proto->output.n;
+    hone_type *types = hone_arena_array(call->import->arena, (size_t)n, sizeof *types);
+    hone_value **each = hone_arena_array(call->import->arena, (size_t)n, sizeof *each);
+    hone_node *outer = hone_node_create(call->graph, NULL, HONE_OP_scan, call->name, in, n, n_out);
+    hone_graph *batch = hone_graph_create(call->import->module, outer, call->name);
+
+    outer->attrs.scan.num_scan_inputs = n;
+    for (int i = 0; i < n; i++) {
+        types[i] = slice_type(in[i], 0);
+        each[i] = hone_graph_input(batch, NULL, &types[i]);
+    }
+    hone_node *inner = hone_node_create(batch, NULL, HONE_OP_scan, call->name, each, n, n_out);
+    inner->attrs = *inner_attrs;
+    for (int i = n - (int)inner_attrs->scan.num_scan_inputs; i < n; i++)
+        types[i] = slice_type(each[i], 0);
+    HONE_TRY(import_body(call, inner, proto, types));
+    for (int i = 0; i < n_out; i++)
+        hone_graph_output(batch, inner->out[i]);
+    return finish(call, outer);
+}
+
 hone_status hone_import_scan_8(hone_call *call)
 {
-    return hone_call_unsupported(
-        call, "this form of Scan, with a batch axis of its own, ended with opset 8");
+    const hone_onnx_graph *proto = graph_attribute(call, "body");
+    const int64_t n_scan = hone_call_int(call, "num_scan_inputs", 0);
+    const int n = call->n_in - 1;
+    hone_attrs attrs;
+
+    hone_attrs_init(HONE_OP_scan, &attrs);
+    attrs.scan.num_scan_inputs = n_scan;
+    hone_call_ints(call, "directions", &attrs.scan.scan_input_directions);
+    HONE_TRY(call->status);
+    if (n_scan < 1 || n_scan > n || proto->input.n != n)
+        return hone_call_malformed(
+            call, "it has %d inputs after the first, %lld of them scanned, and a body of %d inputs",
+            n, (long long)n_scan, proto->input.n);
+    if (proto->output.n < n - n_scan || proto->output.n < call->n_out || proto->output.n == 0)
+        return hone_call_malformed(call, "it has %d outputs and a body of %d outputs", call->n_out,
+                                   proto->output.n);
+    if (call->in[0])
+        return hone_call_unsupported(call, "sequences of different lengths in one batch");
+    return scan_batches(call, proto, call->in + 1, n, &attrs);
 }
 
 hone_status hone_import_sequence_map(hone_call *call)

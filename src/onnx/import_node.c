@@ -110,6 +110,17 @@ static hone_status check_attributes(hone_call *c)
 
 /* ---- running the importer ---- */
 
+/* Sequences that are taken apart while importing go to the operators on sequences alone. */
+static hone_status check_lists(hone_call *c)
+{
+    if (c->op == HONE_OP_identity || hone_op_has(c->op, HONE_TRAIT_SEQUENCE))
+        return HONE_OK;
+    for (int i = 0; i < c->n_in; i++)
+        if (hone_list_find(c->import, c->in[i]))
+            return hone_call_unsupported(c, "input %d is a sequence or an empty optional", i);
+    return HONE_OK;
+}
+
 static hone_status run_row(hone_call *c)
 {
     int first = 0;
@@ -124,9 +135,10 @@ static hone_status run_row(hone_call *c)
     if (!row)
         return hone_call_unsupported(c, "the operator is unknown");
     c->op = row->op;
-    if (c->op != HONE_OP_none && hone_ops[c->op].infer == hone_infer_none &&
-        !hone_op_has(c->op, HONE_TRAIT_CONTROL))
+    if (c->op != HONE_OP_none && row->import == hone_import_plain &&
+        hone_ops[c->op].infer == hone_infer_none && !hone_op_has(c->op, HONE_TRAIT_CONTROL))
         return hone_call_unsupported(c, "there is no code for this operator yet");
+    HONE_TRY(check_lists(c));
     HONE_TRY(row->import(c));
     HONE_TRY(c->status);
     return check_attributes(c);
@@ -173,8 +185,12 @@ static void make_placeholders(hone_call *c)
  * twice, it is copied. */
 static hone_value *own_value(hone_call *c, hone_value *value, hone_lookup *seen)
 {
+    const hone_list *list = hone_list_find(c->import, value);
+
     if (value->id >= c->first_id && (c->n_out == 1 || hone_lookup_add(seen, value->name, value)))
         return value;
+    if (list)
+        return hone_list_copy(c, list);
     return hone_emit(c, HONE_OP_identity, NULL, HONE_IN(value));
 }
 

@@ -129,3 +129,16 @@ hone_status hone_import_dft_17(hone_call *call)
     return hone_emit_whole(call, HONE_OP_dft, NULL,
                            HONE_IN(call->in[0], hone_call_in(call, 1), axis));
 }
+
+/* Writers leave out the last dimension of a real signal, which the operator's text wants to be one.
+ */
+hone_status hone_import_stft(hone_call *call)
+{
+    hone_value *signal = hone_call_in(call, 0);
+
+    if (call->n_in < 2 || call->n_in > 4 || !signal)
+        return hone_call_malformed(call, "it has %d inputs; it must have two to four", call->n_in);
+    if (hone_rank(signal) == 2)
+        call->in[0] = hone_emit_ones_after(call, signal, 1);
+    return hone_emit_whole(call, HONE_OP_stft, NULL, call->in, call->n_in);
+}

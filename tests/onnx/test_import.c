@@ -176,6 +176,40 @@ static const struct {
      "flatten softmax shape reshape"},
     {"initializer that is also an input",
      "ir 3; opset 7; in x f32[2]; in w f32[2]; init w f32[2] = 1 2; y = Add(x, w); out y", "add"},
+    {"sequence of known items",
+     "opset 13; in a f32[2]; in b f32[3]; init k i64[] = -1; s = SequenceConstruct(a, b); e = "
+     "SequenceErase(s, k); t = SequenceInsert(e, b, k); y = SequenceAt(t, k); n = "
+     "SequenceLength(t); out y; out n",
+     "identity"},
+    {"parts joined again",
+     "opset 13; in x f32[5,2]; init two i64[] = 2; s = SplitToSequence(x, two); i = Identity(s); "
+     "y = ConcatFromSequence(i) axis=0; out y",
+     "split concat"},
+    {"slices stacked",
+     "opset 13; in x f32[3,2]; s = SplitToSequence(x) keepdims=0; y = ConcatFromSequence(s) "
+     "axis=1 new_axis=1; out y",
+     "split squeeze squeeze squeeze unsqueeze unsqueeze unsqueeze concat"},
+    {"sequence seen from a subgraph",
+     "opset 13; in c bool[]; in x f32[2]; init k i64[] = 0; s = SequenceConstruct(x, x); y = If(c) "
+     "then_branch={ a = SequenceAt(s, k); out a } else_branch={ b = Neg(x); out b }; out y",
+     "if(identity|neg)"},
+    {"optional of a tensor",
+     "opset 18; in x f32[2]; o = Optional(x); h = OptionalHasElement(o); y = "
+     "OptionalGetElement(o); out h; out y",
+     "identity identity"},
+    {"optional of nothing", "opset 18; o = Optional(); h = OptionalHasElement(o); out h", ""},
+    {"scores of classes",
+     "opset 13; opset ai.onnx.ml 1; in x f32[1,2]; y = ai.onnx.ml:ZipMap(x) "
+     "classlabels_strings=[\"cat\",\"dog\"]; out y",
+     "identity"},
+    {"signal without its last dimension",
+     "opset 17; in x f32[1,64]; init s i64[] = 8; init w f32[4] = 1 1 1 1; y = STFT(x, s, w); out "
+     "y",
+     "unsqueeze stft"},
+    {"scan of opset 8",
+     "opset 8; in z f32[3,2]; in x f32[3,5,2]; y, s = Scan(_, z, x) num_scan_inputs=1 body={ in a "
+     "f32[2]; in b f32[2]; c = Add(a, b); d = Neg(c); out c; out d }; out y; out s",
+     "scan(scan(add neg))"},
     {"optional output left out",
      "opset 13; in x f32[4]; init k i64[1] = 1; _, i = TopK(x, k) axis=0; out i", "topk"},
 };
@@ -314,6 +348,28 @@ static const struct {
     {"scan of nothing",
      "opset 13; in x f32[2]; y = Scan(x) num_scan_inputs=2 body={ in a f32[]; out a }; out y",
      HONE_ERR_FORMAT, "scanned"},
+    {"sequence as an output", "opset 13; in x f32[2]; s = SequenceConstruct(x); out s",
+     HONE_ERR_UNSUPPORTED, "outputs must be tensors"},
+    {"sequence of the model's input", "opset 13; in q seq f32[2]; n = SequenceLength(q); out n",
+     HONE_ERR_UNSUPPORTED, "known"},
+    {"sequence where a tensor belongs",
+     "opset 13; in x f32[2]; s = SequenceConstruct(x); y = Neg(s); out y", HONE_ERR_UNSUPPORTED,
+     "is a sequence"},
+    {"sequence out of a branch",
+     "opset 13; in c bool[]; in x f32[2]; s = SequenceConstruct(x); y = If(c) then_branch={ out s "
+     "} "
+     "else_branch={ out s }; out y",
+     HONE_ERR_UNSUPPORTED, "is a sequence"},
+    {"position outside of a sequence",
+     "opset 13; in x f32[2]; init k i64[] = 1; s = SequenceConstruct(x); y = SequenceAt(s, k); out "
+     "y",
+     HONE_ERR_FORMAT, "outside of the sequence"},
+    {"element of nothing", "opset 18; o = Optional(); y = OptionalGetElement(o); out y",
+     HONE_ERR_FORMAT, "holds nothing"},
+    {"scan of opset 8 with lengths",
+     "opset 8; in l i64[3]; in z f32[3,2]; in x f32[3,5,2]; y = Scan(l, z, x) num_scan_inputs=1 "
+     "body={ in a f32[2]; in b f32[2]; c = Add(a, b); out c }; out y",
+     HONE_ERR_UNSUPPORTED, "different lengths"},
     {"opset zero", "opset 0; in x f32[2]; y = Relu(x); out y", HONE_ERR_FORMAT, "opset 0"},
 };
 
