@@ -1,4 +1,4 @@
-/* hone inspect: what is in a plan or a model, as text or JSON. It runs nothing. */
+/* hone inspect: what is in a plan or a model, as text, JSON or a page. It runs nothing. */
 #include "cli/inspect.h"
 
 #include <stdio.h>
@@ -6,16 +6,19 @@
 #include "cli/commands.h"
 #include "cli/say.h"
 
-/* Operand and reports are those of the other commands; nothing is built. */
+static int inspect(const hone_session *s)
+{
+    if (hone_args_count(s->args, HONE_OPTION_html))
+        return hone_inspect_html(s);
+    return s->model ? hone_inspect_model(s) : hone_inspect_plan(s);
+}
+
 int hone_command_inspect(const hone_args *args)
 {
     hone_session s;
-    if (hone_args_count(args, HONE_OPTION_html))
-        return hone_fail(HONE_EXIT_UNSUPPORTED,
-                         "inspecting: --html is not in this version; --json is");
     int code = hone_session_open(args, &s);
     if (!code)
-        code = s.model ? hone_inspect_model(&s) : hone_inspect_plan(&s);
+        code = inspect(&s);
     hone_session_fini(&s);
     return code;
 }

@@ -7,6 +7,7 @@
 
 int hone_inspect_plan(const hone_session *s);
 int hone_inspect_model(const hone_session *s);
+int hone_inspect_html(const hone_session *s);
 
 bool hone_inspect_is_open(const hone_dims *shape);
 json_t *hone_inspect_binding_json(const hone_binding_info *b);

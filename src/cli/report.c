@@ -14,37 +14,51 @@
 
 #define DUMP_FLAGS (JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_ENSURE_ASCII)
 
-int hone_report_json(const hone_args *args, json_t *document)
-{
-    const char *path = hone_args_text(args, HONE_OPTION_json);
-    if (path)
-        return hone_report_json_file(path, document);
-    const bool ok = json_dumpf(document, stdout, DUMP_FLAGS) == 0 && putchar('\n') != EOF &&
-                    fflush(stdout) == 0;
-    json_decref(document);
-    return ok ? HONE_EXIT_OK
-              : hone_fail(HONE_EXIT_INPUT, "writing the report: stdout cannot be written");
-}
-
-int hone_report_json_file(const char *path, json_t *document)
+/* Writes beside the place and renames. */
+static int write_file(const char *path, const char *bytes, size_t size)
 {
     char *temporary = NULL;
-    if (asprintf(&temporary, "%s.%d.tmp", path, (int)getpid()) < 0) {
-        json_decref(document);
+    if (asprintf(&temporary, "%s.%d.tmp", path, (int)getpid()) < 0)
         return hone_fail(HONE_EXIT_LIMIT, "writing \"%s\": no memory", path);
-    }
     FILE *file = fopen(temporary, "w");
-    bool ok = file && json_dumpf(document, file, DUMP_FLAGS) == 0 && fputc('\n', file) != EOF;
+    bool ok = file && fwrite(bytes, 1, size, file) == size;
     if (file)
         ok = fclose(file) == 0 && ok;
     ok = ok && rename(temporary, path) == 0;
     const int why = errno;
     if (!ok && file)
         remove(temporary);
-    json_decref(document);
     free(temporary);
     return ok ? HONE_EXIT_OK
               : hone_fail(HONE_EXIT_INPUT, "writing \"%s\": %s", path, strerror(why));
+}
+
+int hone_report_bytes(const char *path, const char *bytes, size_t size)
+{
+    if (path)
+        return write_file(path, bytes, size);
+    if (fwrite(bytes, 1, size, stdout) == size && fflush(stdout) == 0)
+        return HONE_EXIT_OK;
+    return hone_fail(HONE_EXIT_INPUT, "writing the report: stdout cannot be written");
+}
+
+int hone_report_json_file(const char *path, json_t *document)
+{
+    char *bytes = json_dumps(document, DUMP_FLAGS);
+    char *text = NULL;
+    const int size = bytes ? asprintf(&text, "%s\n", bytes) : -1;
+    json_decref(document);
+    free(bytes);
+    if (size < 0)
+        return hone_fail(HONE_EXIT_LIMIT, "writing the report: no memory");
+    const int code = hone_report_bytes(path, text, (size_t)size);
+    free(text);
+    return code;
+}
+
+int hone_report_json(const hone_args *args, json_t *document)
+{
+    return hone_report_json_file(hone_args_text(args, HONE_OPTION_json), document);
 }
 
 json_t *hone_report_shape(const hone_dims *shape)

@@ -21,7 +21,9 @@ static inline bool hone_report_wants_text(const hone_args *args)
 /* Prints the document where --json says, and lets go of it. Returns an exit code. */
 int hone_report_json(const hone_args *args, json_t *document);
 
-/* Writes a document as a file, beside its place and then renamed; lets go of it. */
+/* Writes bytes or a document as a file, beside its place and then renamed; NULL: to stdout. Lets go
+ * of the document. */
+int hone_report_bytes(const char *path, const char *bytes, size_t size);
 int hone_report_json_file(const char *path, json_t *document);
 
 /* [1, 3, null]: open extents are null; an open rank is null as a whole. */

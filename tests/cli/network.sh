@@ -108,6 +108,13 @@ json out 'd["kind"] == "model" and d["inputs"][0]["shape"] == [None, 1, 28, 28] 
 expect 0 inspect -v net.onnx
 says out "= conv "
 
+expect 0 inspect pictures.plan --html=page.html
+silent out
+says page.html "<title>pictures.plan</title>"
+lacks page.html "http"
+expect 0 inspect net.onnx --html
+says out "&quot;conv1&quot;"
+
 # ---- compare
 expect 0 compare net.onnx
 says out "same"
