@@ -20,6 +20,7 @@ typedef struct frame_job {
     float *y;
     frame_axis rows, columns;
     int64_t width, height, channels;
+    float mean[3], inverse[3]; /* of the channels: 1 / std */
     int taps;            /* most of a column */
     int32_t *first, *n;  /* of each output column: source columns read; n 0: outside the picture */
     float *weight;       /* `taps` to a column */
@@ -111,6 +112,11 @@ static void set_geometry(const hone_attrs_frame *a, int64_t w, int64_t h, frame_
     y->support = filter_support(a->filter) * HONE_MAX(y->scale, 1);
 }
 
+static float entry_of(const hone_floats *v, int64_t c, float otherwise)
+{
+    return v->n == 0 ? otherwise : v->v[HONE_MIN(c, v->n - 1)];
+}
+
 static bool set_frame(const hone_cpu_call *call, frame_job *job)
 {
     const hone_dims *x = &call->in[0]->shape, *y = &call->out[0]->shape;
@@ -126,6 +132,10 @@ static bool set_frame(const hone_cpu_call *call, frame_job *job)
         return false;
     set_geometry(a, x->dim[1], x->dim[0], &job->columns, &job->rows);
     job->taps = axis_taps(&job->columns);
+    for (int c = 0; c < 3; c++) {
+        job->mean[c] = entry_of(&a->mean, c, 0);
+        job->inverse[c] = 1 / entry_of(&a->std, c, 1);
+    }
     return true;
 }
 
@@ -170,11 +180,6 @@ static void fill_columns(frame_job *job)
 
 /* ---- pixels ---------------------------------------------------------------------------------------------------------- */
 
-static float entry_of(const hone_floats *v, int64_t c, float otherwise)
-{
-    return v->n == 0 ? otherwise : v->v[HONE_MIN(c, v->n - 1)];
-}
-
 /* A pixel in the order and the units of the network. */
 static void put_pixel(const frame_job *job, int64_t row, int64_t column, const float rgb[3])
 {
@@ -186,7 +191,7 @@ static void put_pixel(const frame_job *job, int64_t row, int64_t column, const f
                                                           : rgb[c];
         const int64_t at = last ? (row * job->width + column) * job->channels + c
                                 : (c * job->height + row) * job->width + column;
-        job->y[at] = (v - entry_of(&job->a->mean, c, 0)) / entry_of(&job->a->std, c, 1);
+        job->y[at] = (v - job->mean[c]) * job->inverse[c];
     }
 }
 

@@ -128,6 +128,8 @@ hone_status hone_call_lines(const hone_cpu_call *call, const hone_dims *dims, in
 
 static inline int64_t hone_lines_at(const hone_lines *lines, int64_t line)
 {
+    if (lines->inner == 1)
+        return line * lines->n;
     return line / lines->inner * lines->n * lines->inner + line % lines->inner;
 }
 

@@ -5,6 +5,7 @@
 #include "cpu/kernel.h"
 
 #define TILE 16         /* elements on a side: 16 lines of 64 bytes each way at 4 bytes */
+#define THIN_BAND 512   /* lines of few elements to an item */
 #define RUN_BYTES 65536 /* of a contiguous copy to a task */
 
 typedef struct move_job {
@@ -119,6 +120,54 @@ static tile_fn tile_of(size_t size)
     }
 }
 
+/* Destinations of 2 to 4 elements a line (pixels of few channels): long bands, each line written whole. */
+#define THIN(bytes, n)                                                                             \
+    static void thin_##bytes##_##n(char *dst, int64_t dst_line, const char *src, int64_t src_line, \
+                                   int lines)                                                      \
+    {                                                                                              \
+        for (int j = 0; j < lines; j++)                                                            \
+            for (int i = 0; i < n; i++)                                                            \
+                memcpy(dst + j * dst_line + i * bytes, src + j * bytes + i * src_line, bytes);     \
+    }
+#define THINS(bytes) THIN(bytes, 2) THIN(bytes, 3) THIN(bytes, 4)
+THINS(1)
+THINS(2)
+THINS(4)
+THINS(8)
+THINS(16)
+
+typedef void (*thin_fn)(char *dst, int64_t dst_line, const char *src, int64_t src_line, int lines);
+
+static thin_fn thin_of(size_t size, int64_t n)
+{
+    static const thin_fn table[5][3] = {
+        {thin_1_2, thin_1_3, thin_1_4},    {thin_2_2, thin_2_3, thin_2_4},
+        {thin_4_2, thin_4_3, thin_4_4},    {thin_8_2, thin_8_3, thin_8_4},
+        {thin_16_2, thin_16_3, thin_16_4},
+    };
+    const int row = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : size == 8 ? 3 : 4;
+
+    return table[row][n - 2];
+}
+
+static void copy_thin(void *ctx, int64_t begin, int64_t end)
+{
+    const move_job *job = ctx;
+    const hone_loop *loop = &job->loop;
+    const int inner = loop->rank - 1, cross = loop->rank - 2;
+    const int64_t bands = (loop->dim[cross] + THIN_BAND - 1) / THIN_BAND;
+    const thin_fn thin = thin_of(job->size, loop->dim[inner]);
+    hone_walk walk;
+
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t j = i % bands * THIN_BAND;
+        hone_walk_begin(&walk, loop, cross, i / bands);
+        thin(job->dst + walk.offset[0] + j * loop->stride[0][cross],
+             loop->stride[0][cross], job->src + walk.offset[1] + j * (int64_t)job->size,
+             loop->stride[1][inner], (int)HONE_MIN(loop->dim[cross] - j, THIN_BAND));
+    }
+}
+
 /* Items are bands of TILE lines (along `cross`), one after the other for every step of the other loops, which stand in
  * front of `cross` and the innermost one here. */
 static void copy_tiles(void *ctx, int64_t begin, int64_t end)
@@ -182,7 +231,7 @@ static int find_cross(const move_job *job)
     const hone_loop *loop = &job->loop;
     const int last = loop->rank - 1;
 
-    if (last < 1 || loop->stride[0][last] != (int64_t)job->size || loop->dim[last] < 4)
+    if (last < 1 || loop->stride[0][last] != (int64_t)job->size || loop->dim[last] < 2)
         return -1;
     for (int i = 0; i < last; i++)
         if (loop->stride[1][i] == (int64_t)job->size && loop->dim[i] >= 4)
@@ -207,6 +256,11 @@ static void run_move(const hone_cpu_call *call, move_job *job)
         hone_cpu_for(call, rows, HONE_MAX(RUN_BYTES / (row_bytes + 32), 1), copy_runs, job);
     } else if ((job->cross = find_cross(job)) >= 0) {
         move_loop_inwards(loop, job->cross, last - 1);
+        if (loop->dim[last] <= 4) {
+            const int64_t parts = (loop->dim[last - 1] + THIN_BAND - 1) / THIN_BAND;
+            hone_cpu_for(call, hone_loop_steps(loop, last - 1) * parts, 16, copy_thin, job);
+            return;
+        }
         const int64_t bands = (loop->dim[last - 1] + TILE - 1) / TILE;
         hone_cpu_for(call, hone_loop_steps(loop, last - 1) * bands, hone_grain(TILE * loop->dim[last]), copy_tiles, job);
     } else {

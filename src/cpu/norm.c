@@ -4,24 +4,43 @@
 
 #include "cpu/kernel.h"
 
+#define STRIP 128 /* neighbouring lines of a local response together */
+#define LANES 8   /* independent sums of a float32 run */
+
 /* n neighbouring values: their sum, and the sum of their squared distances from a centre. */
 static double run_sum(const hone_tensor *x, int64_t at, int64_t n)
 {
-    double sum = 0;
+    double lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
 
-    for (int64_t i = 0; i < n; i++)
+    if (x->dtype == HONE_F32) {
+        const float *v = (const float *)x->data + at;
+        for (; i + LANES <= n; i += LANES)
+            for (int k = 0; k < LANES; k++)
+                lane[k] += v[i + k];
+    }
+    for (; i < n; i++)
         sum += hone_get(x, at + i);
+    for (int k = 0; k < LANES; k++)
+        sum += lane[k];
     return sum;
 }
 
 static double run_square(const hone_tensor *x, int64_t at, int64_t n, double centre)
 {
-    double sum = 0;
+    double lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
 
-    for (int64_t i = 0; i < n; i++) {
-        const double d = hone_get(x, at + i) - centre;
-        sum += d * d;
+    if (x->dtype == HONE_F32) {
+        const float *v = (const float *)x->data + at;
+        for (; i + LANES <= n; i += LANES)
+            for (int k = 0; k < LANES; k++)
+                lane[k] += (v[i + k] - centre) * (v[i + k] - centre);
     }
+    for (; i < n; i++)
+        sum += (hone_get(x, at + i) - centre) * (hone_get(x, at + i) - centre);
+    for (int k = 0; k < LANES; k++)
+        sum += lane[k];
     return sum;
 }
 
@@ -290,6 +309,41 @@ static double lrn_scale(const hone_attrs_lrn *a, double square)
     return a->beta == 0.75f ? 1 / (sqrt(base) * sqrt(sqrt(base))) : pow(base, -(double)a->beta);
 }
 
+/* A strip of neighbouring lines in float32. */
+static void lrn_strip(const lrn_job *job, int64_t at, int64_t n)
+{
+    const int64_t before = (job->a->size - 1) / 2, after = job->a->size - 1 - before, step = job->lines.inner;
+    const float *x = (const float *)job->x->data + at;
+    float *y = (float *)job->y->data + at;
+
+    for (int64_t c = 0; c < job->lines.n; c++) {
+        const int64_t from = HONE_MAX(c - before, 0), to = HONE_MIN(c + after, job->lines.n - 1);
+        float square[STRIP] = {0};
+        for (int64_t k = from; k <= to; k++)
+            for (int64_t i = 0; i < n; i++)
+                square[i] += x[k * step + i] * x[k * step + i];
+        const float alpha = job->a->alpha / (float)job->a->size, beta = job->a->beta, bias = job->a->bias;
+        for (int64_t i = 0; i < n; i++)
+            square[i] = bias + alpha * square[i];
+        for (int64_t i = 0; i < n && beta != 0.75f; i++)
+            square[i] = powf(square[i], beta);
+        for (int64_t i = 0; i < n && beta == 0.75f; i++)
+            square[i] = sqrtf(square[i]) * sqrtf(sqrtf(square[i]));
+        for (int64_t i = 0; i < n; i++)
+            y[c * step + i] = x[c * step + i] / square[i];
+    }
+}
+
+static void lrn_strips(void *ctx, int64_t begin, int64_t end)
+{
+    const lrn_job *job = ctx;
+
+    for (int64_t i = begin, n; i < end; i += n) {
+        n = HONE_MIN(HONE_MIN(end - i, job->lines.inner - i % job->lines.inner), STRIP);
+        lrn_strip(job, hone_lines_at(&job->lines, i), n);
+    }
+}
+
 static void lrn_lines(void *ctx, int64_t begin, int64_t end)
 {
     const lrn_job *job = ctx;
@@ -316,7 +370,9 @@ static hone_status run_lrn(const hone_cpu_call *call)
     if (job.a->size < 1)
         return hone_error(HONE_ERR_DEVICE, "lrn: size is %lld", (long long)job.a->size);
     HONE_TRY(hone_call_lines(call, &job.x->shape, job.a->layout == HONE_LAYOUT_LAST ? -1 : 1, &job.lines));
-    hone_cpu_for(call, job.lines.count, hone_grain(job.lines.n * HONE_MIN(job.a->size, job.lines.n) * 4), lrn_lines, &job);
+    const int64_t grain = hone_grain(job.lines.n * HONE_MIN(job.a->size, job.lines.n));
+    const bool strips = job.lines.inner > 1 && job.x->dtype == HONE_F32 && job.y->dtype == HONE_F32;
+    hone_cpu_for(call, job.lines.count, grain, strips ? lrn_strips : lrn_lines, &job);
     return HONE_OK;
 }
 

@@ -34,11 +34,12 @@ static void quant_range(hone_dtype dtype, float *low, float *high)
     *high = (float)((1ll << (hone_dtype_is_signed(dtype) ? bits - 1 : bits)) - 1);
 }
 
-/* To nearest with ties to even, then the zero point, then the type's range. */
+/* To nearest with ties to even, then the zero point, then the type's range, which is applied first: the numbers are then
+ * small enough to be rounded by adding and taking away 1.5 * 2^23. low and high are the range less the zero point. */
 static inline float quantized(float x, float scale, float zero, float low, float high)
 {
-    const float q = rintf(x / scale) + zero;
-    return q < low ? low : q > high ? high : q == q ? q : low;
+    const float q = x / scale, above = q > low ? q : low; /* NaN becomes low */
+    return (above < high ? above : high) + 12582912.0f - 12582912.0f + zero;
 }
 
 static void quantize_run(const quant_job *job, int64_t at, int64_t n)
@@ -53,7 +54,7 @@ static void quantize_run(const quant_job *job, int64_t at, int64_t n)
         hone_read_f32(job->x->dtype, job->x->data, at, m, x);
         if (hone_dtype_is_integer(to))
             for (int64_t i = 0; i < m; i++)
-                x[i] = quantized(x[i], scale, zero, job->low, job->high);
+                x[i] = quantized(x[i], scale, zero, job->low - zero, job->high - zero);
         else
             for (int64_t i = 0; i < m; i++)
                 x[i] = x[i] / scale + zero; /* zero is 0: it makes -0 positive, as ONNX's own answers have it */

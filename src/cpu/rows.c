@@ -4,6 +4,8 @@
 
 #include "cpu/kernel.h"
 
+#define STRIP 256 /* neighbouring lines looked at together: 1 KiB of floats */
+
 typedef struct rows_job {
     const hone_cpu_call *call;
     const hone_tensor *x, *y;
@@ -118,34 +120,90 @@ static int64_t best_of(const rows_job *job, int64_t at, bool max, bool last)
     return best;
 }
 
-/* The common case in float32, first of equals; NaN counts as the largest, as above. */
-static int64_t best_of_f32(const float *x, int64_t n, int64_t step, bool max)
+/* The common case in float32, first of equals. Only what does not lose to the best so far takes a second look: a NaN is
+ * the largest, and the first one is the answer of argmax. */
+static int64_t best_of_f32(const float *x, int64_t n, bool max)
 {
     int64_t best = 0;
     float value = x[0];
 
-    for (int64_t k = 1; k < n; k++) {
-        const float v = x[k * step];
-        if (max ? v > value || (v != v && value == value) : v < value || (value != value && v == v)) {
+    if (max && value != value)
+        return 0;
+    for (int64_t k = 1; k < n && max; k++)
+        if (!(x[k] <= value)) {
+            if (x[k] != x[k])
+                return k;
+            value = x[k];
             best = k;
-            value = v;
+        }
+    for (int64_t k = 1; k < n && !max; k++)
+        if (!(x[k] >= value) && x[k] == x[k]) {
+            value = x[k];
+            best = k;
+        }
+    return best;
+}
+
+/* hone_order_key in 32 bits, for -x where sign is -1. Integers, since compilers may not turn comparisons of floats, which
+ * can trap, into vectors. */
+static inline int32_t order_key_f32(float x, float sign, int32_t nan)
+{
+    int32_t bits;
+
+    x = sign * x + 0.0f; /* -0 becomes 0 */
+    memcpy(&bits, &x, sizeof bits);
+    const int32_t key = bits ^ (bits >> 31 & INT32_MAX);
+    return (bits & INT32_MAX) > 0x7f800000 ? nan : key;
+}
+
+/* Neighbouring lines of float32, value by value: memory is read in order. n is at most STRIP, steps fit 32 bits. */
+static void best_of_strip(const float *x, int64_t steps, int64_t step, bool max, int64_t n, int64_t *index)
+{
+    const float sign = max ? 1 : -1;
+    const int32_t nan = max ? INT32_MAX : INT32_MIN;
+    int32_t best[STRIP], at[STRIP] = {0};
+
+    for (int64_t i = 0; i < n; i++)
+        best[i] = order_key_f32(x[i], sign, nan);
+    for (int32_t k = 1; k < (int32_t)steps; k++) {
+        const float *line = x + k * step;
+        for (int64_t i = 0; i < n; i++) {
+            const int32_t key = order_key_f32(line[i], sign, nan), old = best[i];
+            at[i] = key > old ? k : at[i];
+            best[i] = key > old ? key : old;
         }
     }
-    return best;
+    for (int64_t i = 0; i < n; i++)
+        index[i] = at[i];
+}
+
+static void arg_strips(const rows_job *job, int64_t begin, int64_t end, bool max)
+{
+    const int64_t inner = job->lines.inner;
+
+    for (int64_t i = begin, n; i < end; i += n) {
+        n = HONE_MIN(HONE_MIN(end - i, inner - i % inner), STRIP);
+        best_of_strip((const float *)job->x->data + hone_lines_at(&job->lines, i), job->lines.n, inner, max, n,
+                      (int64_t *)job->y->data + i);
+    }
 }
 
 static void arg_lines(void *ctx, int64_t begin, int64_t end)
 {
     const rows_job *job = ctx;
+    const hone_attrs *a = job->call->attrs;
     const bool max = job->call->op == HONE_OP_argmax;
-    const bool last = max ? job->call->attrs->argmax.select_last_index : job->call->attrs->argmin.select_last_index;
+    const bool last = max ? a->argmax.select_last_index : a->argmin.select_last_index;
+    const bool fast = job->x->dtype == HONE_F32 && !last && job->lines.n <= INT32_MAX;
 
+    if (fast && job->lines.inner > 1) {
+        arg_strips(job, begin, end, max);
+        return;
+    }
     for (int64_t i = begin; i < end; i++) {
         const int64_t at = hone_lines_at(&job->lines, i);
-        ((int64_t *)job->y->data)[i] = job->x->dtype == HONE_F32 && !last
-                                           ? best_of_f32((const float *)job->x->data + at, job->lines.n,
-                                                         job->lines.inner, max)
-                                           : best_of(job, at, max, last);
+        ((int64_t *)job->y->data)[i] = fast ? best_of_f32((const float *)job->x->data + at, job->lines.n, max)
+                                            : best_of(job, at, max, last);
     }
 }
 
