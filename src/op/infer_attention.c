@@ -72,7 +72,7 @@ static hone_status check_mask(const hone_infer *x, const heads *q, hone_extent t
     if (rank < 0)
         return HONE_OK;
     HONE_TRY(hone_infer_check_types(x, 3, HONE_TYPES_FLOAT | HONE_TYPES_BOOL));
-    HONE_TRY(hone_infer_check_rank(x, 3, 2, 4));
+    HONE_TRY(hone_infer_check_rank(x, 3, 1, 4));
     for (int i = 0; i < rank; i++) {
         const hone_extent mask = hone_in_dim(x, 3, i), all = whole.dim[4 - rank + i];
         const bool last = i == rank - 1;

@@ -291,6 +291,31 @@ static const infer_case attention[] = {
     {"attention", "", "float32? float32[1,4,3,8] float32[1,4,3,8]", "float32?"},
 };
 
+static const infer_case linear[] = {
+    {"causal_conv_with_state", "", "float32[n,3,h] float32[3,1,4] float32[3]",
+     "float32[n,3,h]; float32[n,3,3]"},
+    {"causal_conv_with_state", "activation=silu", "float32[n,3,h] float32[3,1,4] - float32[n,3,3]",
+     "float32[n,3,h]; float32[n,3,3]"},
+    {"causal_conv_with_state", "", "float32[n,3,h] float32[4,1,4]", "error: input 1 has extent 4"},
+    {"causal_conv_with_state", "", "float32[n,3,h] float32[3,1,0]",
+     "error: the kernel's extent is 0"},
+    {"linear_attention", "q_num_heads=4, kv_num_heads=2, update_rule=linear",
+     "float32[n,h,16] float32[n,h,8] float32[n,h,12]", "float32[n,h,24]; float32[n,2,4,6]"},
+    {"linear_attention", "q_num_heads=2, kv_num_heads=2",
+     "float32[n,h,8] float32[n,h,8] float32[n,h,6] float16[n,2,4,3] float32[n,h,2] float32[n,h,1]",
+     "float32[n,h,6]; float16[n,2,4,3]"},
+    {"linear_attention", "q_num_heads=2, kv_num_heads=2",
+     "float32[n,h,8] float32[n,h,8] float32[n,h,6]",
+     "error: decay is absent; the update rule needs it"},
+    {"linear_attention", "q_num_heads=3, kv_num_heads=2",
+     "float32[n,h,9] float32[n,h,8] float32[n,h,6]", "error: q_num_heads is 3"},
+    {"linear_attention", "q_num_heads=2, kv_num_heads=2, update_rule=gated",
+     "float32[n,h,8] float32[n,h,8] float32[n,h,6] - float32[n,h,3]",
+     "error: input 4 has extent 3"},
+    {"linear_attention", "q_num_heads=2, kv_num_heads=2, update_rule=linear",
+     "float32[n,h,8] float32[n,h,6] float32[n,h,6]", "error: input 1 has extent 6"},
+};
+
 static const infer_case rnn[] = {
     {"lstm", "hidden_size=5", "float32[h,n,3] float32[1,20,3] float32[1,20,5]",
      "float32[h,1,n,5]; float32[1,n,5]; float32[1,n,5]"},
@@ -698,6 +723,7 @@ TEST_TABLE(conv)
 TEST_TABLE(pool)
 TEST_TABLE(matmul)
 TEST_TABLE(attention)
+TEST_TABLE(linear)
 TEST_TABLE(rnn)
 TEST_TABLE(view)
 TEST_TABLE(move)
@@ -736,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_infer_pool),
         cmocka_unit_test(test_infer_matmul),
         cmocka_unit_test(test_infer_attention),
+        cmocka_unit_test(test_infer_linear),
         cmocka_unit_test(test_infer_rnn),
         cmocka_unit_test(test_infer_view),
         cmocka_unit_test(test_infer_move),
