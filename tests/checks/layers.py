@@ -14,12 +14,13 @@ ALLOWED = {
     "op": "base",
     "plan": "base op",
     "cpu": "base op",
-    "run": "base op plan cpu",
+    "cuda": "base",
+    "run": "base op plan cpu cuda",
     "media": "base",
     "ir": "base op",
     "onnx": "base op ir",
     "opt": "base op ir cpu",
-    "build": "base op ir onnx opt plan cpu",
+    "build": "base op ir onnx opt plan cpu cuda",
     "cli": "media",
 }
 # Public headers that a folder may not see: the runtime knows nothing of the builder, nor the builder of pictures.
@@ -28,6 +29,7 @@ HIDDEN_HEADERS = {
     "op": "hone.h build.h media.h",
     "plan": "build.h media.h",
     "cpu": "build.h media.h",
+    "cuda": "hone.h build.h media.h",
     "run": "build.h media.h",
     "ir": "media.h",
     "onnx": "media.h",
