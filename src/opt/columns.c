@@ -69,7 +69,7 @@ static bool lengthen_columns(hone_graph *g, hone_node *region)
         else if (!hone_shapes_same(region->in[i], region->out[0]))
             return false;
     }
-    if (!any || n < 2 || columns < 2)
+    if (!any || n < 2 || columns < 2 || length <= columns)
         return false;
     for (int i = 0; i < region->n_in; i++)
         if (is_columns(region->in[i], columns))

@@ -28,6 +28,7 @@ static const row rows[] = {
     {"fold_2", hone_pass_fold, false, "constants that the rules made"},
     {"layout", hone_pass_layout, false, "channels last where it pays: a minimum cut"},
     {"transposes", NULL, false, "transposes meet, cancel and become reshapes or flags"},
+    {"lanes", NULL, false, "convolutions with few channels get more of them"},
     {"fold_3", hone_pass_fold, false, "constants that were re-laid"},
     {"common_2", hone_pass_common, false, "transposes of one value become one"},
     {"dead_2", hone_pass_dead, false, "what nobody uses goes"},

@@ -29,19 +29,30 @@ typedef struct regions {
     int n_values;
 } regions;
 
-static bool is_program_type(const hone_value *v)
+static bool is_tensor_of(const hone_value *v, hone_dtype a, hone_dtype b)
 {
     return v->type.kind == HONE_KIND_TENSOR && v->type.shape.rank >= 0 &&
-           (v->type.dtype == HONE_F32 || v->type.dtype == HONE_BOOL);
+           (v->type.dtype == a || v->type.dtype == b);
 }
 
-/* What a region can load: a cast to float32 may read integers, as loading converts them. */
+static bool is_program_type(const hone_value *v)
+{
+    return is_tensor_of(v, HONE_F32, HONE_BOOL);
+}
+
+/* What a region can load and store: casts may read integers and small floats, and write small
+ * floats, as loading and storing converts them. */
 static bool is_loadable(const hone_node *n, const hone_value *v)
 {
-    const hone_dtype t = v->type.dtype;
-    return is_program_type(v) ||
-           (n->op == HONE_OP_cast && v->type.kind == HONE_KIND_TENSOR && v->type.shape.rank >= 0 &&
-            (t == HONE_I32 || t == HONE_I64 || t == HONE_U8 || t == HONE_I8));
+    return is_program_type(v) || (n->op == HONE_OP_cast && (is_tensor_of(v, HONE_I32, HONE_I64) ||
+                                                            is_tensor_of(v, HONE_U8, HONE_I8) ||
+                                                            is_tensor_of(v, HONE_F16, HONE_BF16)));
+}
+
+static bool is_storable(const hone_node *n, const hone_value *v)
+{
+    return is_program_type(v) || (n->op == HONE_OP_cast && is_tensor_of(v, HONE_F16, HONE_BF16) &&
+                                  is_program_type(n->in[0]));
 }
 
 /* The instructions that a node's body takes, or 0 where it has none in float32. */
@@ -51,7 +62,7 @@ static int body_size(const hone_node *n)
     int args[HONE_PROGRAM_INPUTS];
 
     if (!hone_op_has(n->op, HONE_TRAIT_POINTWISE) || n->n_out != 1 || n->out[0] == NULL ||
-        n->n_in < 1 || n->n_in > 3 || n->n_sub > 0 || !is_program_type(n->out[0]))
+        n->n_in < 1 || n->n_in > 3 || n->n_sub > 0 || !is_storable(n, n->out[0]))
         return 0;
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] != NULL && !is_loadable(n, n->in[i]))
