@@ -23,6 +23,8 @@ typedef struct shape {
     {name, HONE_OP_conv, 0, 0, 0, 0, in, channels, outputs, kernel, stride, group, false, epilogue}
 #define MATMUL(name, batch, m, n, k, dynamic) {name, HONE_OP_matmul, m, n, k, batch, 0, 0, 0, 0, 0, 0, dynamic, 0}
 
+#define POINTWISE(name, n, epilogue) {name, HONE_OP_pointwise, 0, n, 0, 0, 0, 0, 0, 0, 0, 0, true, epilogue}
+
 static const shape shapes[] = {
     MATMUL("peak 48x64x256", 1, 48, 64, 256, false),
     CONV("resnet50 stem 7x7", 224, 3, 64, 7, 2, 1, 1),
@@ -45,6 +47,7 @@ static const shape shapes[] = {
     CONV("mobilenet 56 dw 3x3/2 144", 56, 144, 144, 3, 2, 144, 1),
     CONV("mobilenet 14 dw 3x3 576", 14, 576, 576, 3, 1, 576, 1),
     CONV("efficientnet 14 dw 5x5 672", 14, 672, 672, 5, 1, 672, 2),
+    CONV("efficientnet 14 dw 5x5 672 relu", 14, 672, 672, 5, 1, 672, 1),
     CONV("efficientnet 28 1x1 40-240 silu", 28, 40, 240, 1, 1, 1, 2),
     CONV("shufflenet 28 1x1 g3 240", 28, 240, 240, 1, 1, 3, 1),
     MATMUL("bert 128x768x768", 1, 128, 768, 768, false),
@@ -55,11 +58,16 @@ static const shape shapes[] = {
     MATMUL("gemv 512x128", 1, 1, 512, 128, false),
     MATMUL("gemv dynamic 512x128 trans_b", -1, 1, 512, 128, true),
     MATMUL("tiny 1x16x16", 1, 1, 16, 16, false),
+    POINTWISE("pointwise relu 128k", 131072, 1),
+    POINTWISE("pointwise silu 128k", 131072, 2),
+    POINTWISE("pointwise tanh 128k", 131072, 3),
+    POINTWISE("pointwise relu 100", 100, 1),
 };
 
 static const hone_instr relu[] = {{.op = HONE_SCALAR_relu}};
 static const hone_instr silu[] = {{.op = HONE_SCALAR_sigmoid}, {.op = HONE_SCALAR_mul, .arg = {0, 1}}};
-static const hone_program programs[] = {[1] = {1, 1, relu}, [2] = {1, 2, silu}};
+static const hone_instr tanh_1[] = {{.op = HONE_SCALAR_tanh}};
+static const hone_program programs[] = {[1] = {1, 1, relu}, [2] = {1, 2, silu}, [3] = {1, 1, tanh_1}};
 
 static clockid_t time_of = CLOCK_THREAD_CPUTIME_ID; /* of one thread: other programs do not count */
 
@@ -126,6 +134,16 @@ static void make_matmul(run *r, const shape *s)
     r->flop = 2.0 * (double)(batch * s->m * s->n * s->k);
 }
 
+/* Its "flop" are its elements. */
+static void make_pointwise(run *r, const shape *s)
+{
+    r->attrs.pointwise = (hone_attrs_pointwise){.program = &programs[s->epilogue], .to = HONE_F32};
+    tensor(&r->in[0], (hone_dims){1, {s->n}});
+    tensor(&r->out[0], (hone_dims){1, {s->n}});
+    r->call.n_in = 1;
+    r->flop = (double)s->n;
+}
+
 static double time_shape(const shape *s, hone_pool *pool, double *flop)
 {
     run r = {0};
@@ -139,14 +157,16 @@ static double time_shape(const shape *s, hone_pool *pool, double *flop)
     r.call = (hone_cpu_call){.op = s->op, .attrs = &r.attrs, .n_out = 1, .in = r.in_p, .out = r.out_p, .pool = pool};
     if (s->op == HONE_OP_conv)
         make_conv(&r, s);
-    else
+    else if (s->op == HONE_OP_matmul)
         make_matmul(&r, s);
+    else
+        make_pointwise(&r, s);
     if (!s->dynamic) {
         packed = room(kernel->pack_size(&r.call));
         kernel->pack(&r.call, packed);
         r.call.packed = packed;
     }
-    r.call.scratch = room(kernel->scratch(&r.call) + 64);
+    r.call.scratch = room((kernel->scratch ? kernel->scratch(&r.call) : 0) + 64);
     const double end = now() + 0.05;
     const int inner = r.flop < 1e6 ? 200 : r.flop < 1e8 ? 5 : 1;
     do {

@@ -113,7 +113,7 @@ typedef struct conv {
     shape s;
     const float *x, *packed, *bias;
     float *y;
-    const int64_t *offset; /* of taps, in elements */
+    const hone_tap *taps; /* in merged form only the first of each line is used */
     hone_gemm gemm;        /* of group 0 */
     hone_gemm_cut cut;
     hone_epilogue epilogue;
@@ -121,28 +121,32 @@ typedef struct conv {
 
 static const float zeros[ZERO_ROW];
 
+/* The pointers of one pixel, each `stride` apart. */
+static HONE_ALWAYS_INLINE void point_pixel(const hone_geometry *geo, const hone_pixel *p, const hone_tap *taps, int64_t n,
+                                           const float *x, const float **a, int stride)
+{
+    const int64_t channels = geo->channels;
+    const float *base = x + hone_pixel_base(geo, p) * channels;
+
+    if (HONE_LIKELY(hone_pixel_inside(geo, p))) {
+        for (int64_t t = 0; t < n; t++)
+            a[t * stride] = base + taps[t].pixels * channels;
+        return;
+    }
+    for (int64_t t = 0; t < n; t++)
+        a[t * stride] = hone_tap_inside(geo, p, &taps[t]) ? base + taps[t].pixels * channels : zeros;
+}
+
 static void point_taps(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part, const float **a,
                        int stride, float *room)
 {
     const conv *c = g->ctx;
-    const hone_geometry *geo = &c->s.g;
-    const int64_t *offset = c->offset + part->tap;
     hone_pixel p;
 
     (void)room;
-    hone_pixel_at(geo, row, &p);
-    for (int r = 0; r < rows; r++, hone_pixel_next(geo, &p)) {
-        if (HONE_LIKELY(hone_pixel_inside(geo, &p))) {
-            const float *base = g->a + hone_pixel_base(geo, &p) * geo->channels + part->begin;
-            for (int64_t t = 0; t < part->taps; t++)
-                a[t * stride + r] = base + offset[t];
-            continue;
-        }
-        for (int64_t t = 0; t < part->taps; t++) {
-            const int64_t pixel = hone_pixel_tap(geo, &p, part->tap + t);
-            a[t * stride + r] = pixel < 0 ? zeros : g->a + pixel * geo->channels + part->begin;
-        }
-    }
+    hone_pixel_at(&c->s.g, row, &p);
+    for (int r = 0; r < rows; r++, hone_pixel_next(&c->s.g, &p))
+        point_pixel(&c->s.g, &p, c->taps + part->tap, part->taps, g->a + part->begin, a + r, stride);
 }
 
 /* Elements [begin, begin + seg) of a line of taps that begins at pixel `at`, of which columns from `w` on are asked for:
@@ -163,27 +167,24 @@ static void point_lines(const hone_gemm *g, int64_t row, int rows, const hone_ge
 {
     const conv *c = g->ctx;
     const hone_geometry *geo = &c->s.g;
+    const int64_t kw = geo->kernel[2];
     hone_pixel p;
 
     hone_pixel_at(geo, row, &p);
     for (int r = 0; r < rows; r++, hone_pixel_next(geo, &p)) {
         const bool inside = hone_pixel_inside_dim(geo, &p, 2);
-        for (int64_t t = 0; t < part->taps; t++) {
-            const int64_t tap = part->tap + t;
-            const int64_t d = p.begin[0] + tap / geo->kernel[1] * geo->dilation[0];
-            const int64_t h = p.begin[1] + tap % geo->kernel[1] * geo->dilation[1];
-            const float **to = &a[t * stride + r];
-            if (d < 0 || d >= geo->in[0] || h < 0 || h >= geo->in[1]) {
-                *to = zeros;
-                continue;
-            }
-            const float *line =
-                g->a + ((p.picture * geo->in[0] + d) * geo->in[1] + h) * geo->in[2] * geo->channels;
-            if (inside) {
-                *to = line + p.begin[2] * geo->channels + part->begin;
+        const float *first = g->a + (hone_pixel_base(geo, &p) - p.begin[2]) * geo->channels; /* of the picture's line */
+        const hone_tap *tap = c->taps + part->tap * kw;
+        for (int64_t t = 0; t < part->taps; t++, tap += kw) {
+            const int64_t d = p.begin[0] + tap->at[0], h = p.begin[1] + tap->at[1];
+            const float *line = first + tap->pixels * geo->channels;
+            if ((uint64_t)d >= (uint64_t)geo->in[0] || (uint64_t)h >= (uint64_t)geo->in[1]) {
+                a[t * stride + r] = zeros;
+            } else if (inside) {
+                a[t * stride + r] = line + p.begin[2] * geo->channels + part->begin;
             } else {
                 copy_line(geo, line, p.begin[2], part->begin, part->seg, room);
-                *to = room;
+                a[t * stride + r] = room;
                 room += part->seg;
             }
         }
@@ -192,32 +193,138 @@ static void point_lines(const hone_gemm *g, int64_t row, int rows, const hone_ge
 
 /* ---- depthwise ------------------------------------------------------------------------------------------------------- */
 
-/* One line of output pixels. */
+#define LINE_BYTES 24576 /* of a window's lines for a block of channels: they stay in the first cache level */
+
+/* Blocks of channels (outer, so that a block's lines are read again by the next output line), bands of output lines. */
+typedef struct depthwise {
+    const conv *c;
+    int64_t block, blocks, lines, band, bands;
+    int64_t offset[HONE_GEMM_TAPS];
+} depthwise;
+
+/* One output line under way, channels [c0, c0 + n): of its window's taps, [tap, tap + taps) lie in lines that are inside
+ * (or all, where the third dimension makes that more than a range, and `tested` is set). */
+typedef struct depthwise_line {
+    const depthwise *d;
+    hone_window_tile t;
+    hone_pixel p;
+    int64_t tap, c0;
+    bool tested;
+    float *y;
+} depthwise_line;
+
+/* Taps of dimension d inside for a window beginning at `begin`: [*from, *to). */
+static void inside_taps(const hone_geometry *g, int d, int64_t begin, int64_t *from, int64_t *to)
+{
+    const int64_t step = g->dilation[d];
+
+    *from = begin < 0 ? HONE_MIN((-begin + step - 1) / step, g->kernel[d]) : 0;
+    *to = begin >= g->in[d] ? *from : HONE_MAX(HONE_MIN(g->kernel[d], (g->in[d] - begin + step - 1) / step), *from);
+}
+
+static void start_line(depthwise_line *l, const depthwise *d, int64_t line, int64_t c0, int64_t n)
+{
+    const conv *c = d->c;
+    const hone_geometry *g = &c->s.g;
+    int64_t from = 0, to = g->kernel[1];
+
+    hone_pixel_at(g, line * g->out[2], &l->p);
+    l->d = d;
+    l->c0 = c0;
+    l->tested = g->kernel[0] > 1;
+    if (!l->tested)
+        inside_taps(g, 1, l->p.begin[1], &from, &to);
+    l->tap = from * g->kernel[2];
+    l->y = c->y + line * g->out[2] * g->channels + c0;
+    l->t = (hone_window_tile){.step = g->stride[2] * g->channels, .offset = d->offset + l->tap,
+                              .taps = (int)(l->tested ? g->taps : (to - from) * g->kernel[2]), .channels = n,
+                              .w_step = g->channels, .w = c->packed + l->tap * g->channels + c0,
+                              .bias = c->bias ? c->bias + c0 : NULL, .c_step = g->channels,
+                              .clamp = c->epilogue.clamp, .lo = c->epilogue.lo, .hi = c->epilogue.hi};
+}
+
+static void move_to(depthwise_line *l, int64_t w)
+{
+    const hone_geometry *g = &l->d->c->s.g;
+
+    l->p.out[2] = w;
+    l->p.begin[2] = w * g->stride[2] - g->pad[2];
+    l->t.base = l->d->c->x + hone_pixel_base(g, &l->p) * g->channels + l->c0;
+    l->t.c = l->y + w * g->channels;
+}
+
+/* Pixels [w0, w1), one at a time, for taps that lie outside. */
+static void run_edge(depthwise_line *l, int64_t w0, int64_t w1)
+{
+    const hone_geometry *g = &l->d->c->s.g;
+    const hone_tap *taps = l->d->c->taps + l->tap;
+    const float *x[HONE_GEMM_TAPS];
+
+    for (int64_t w = w0; w < w1; w++) {
+        move_to(l, w);
+        for (int t = 0; t < l->t.taps; t++)
+            x[t] = hone_tap_inside(g, &l->p, &taps[t]) ? l->t.base + l->t.offset[t] : zeros;
+        l->t.x = x;
+        hone_cpu_vector->depthwise(&l->t);
+    }
+    l->t.x = NULL;
+}
+
+/* The outputs of the line whose windows are inside from left to right: [*from, *to). */
+static void inside_outputs(const hone_geometry *g, int64_t *from, int64_t *to)
+{
+    const int64_t reach = (g->kernel[2] - 1) * g->dilation[2], last = g->in[2] - 1 - reach + g->pad[2];
+
+    *from = HONE_MIN((HONE_MAX(g->pad[2], 0) + g->stride[2] - 1) / g->stride[2], g->out[2]);
+    *to = last < 0 ? *from : HONE_MAX(HONE_MIN(last / g->stride[2] + 1, g->out[2]), *from);
+}
+
+static void run_line(const depthwise *d, int64_t line, int64_t c0, int64_t n)
+{
+    const hone_geometry *g = &d->c->s.g;
+    depthwise_line l;
+    int64_t from, to;
+
+    start_line(&l, d, line, c0, n);
+    inside_outputs(g, &from, &to);
+    if (l.tested || to - from < HONE_WINDOW_ROWS)
+        from = to = g->out[2];
+    run_edge(&l, 0, from);
+    for (int64_t w = from; w < to; w += HONE_WINDOW_ROWS) {
+        move_to(&l, HONE_MIN(w, to - HONE_WINDOW_ROWS)); /* the last group overlaps the one before it */
+        hone_cpu_vector->depthwise(&l.t);
+    }
+    run_edge(&l, to, g->out[2]);
+}
+
 static void depthwise_task(void *ctx, int64_t task, int thread)
 {
-    const conv *c = ctx;
-    const hone_geometry *geo = &c->s.g;
-    const float *x[HONE_GEMM_TAPS * HONE_WINDOW_ROWS];
-    float *y[HONE_WINDOW_ROWS];
-    const int64_t width = geo->out[2];
-    hone_window_tile t = {.x = x, .taps = (int)geo->taps, .channels = geo->channels, .w = c->packed, .bias = c->bias,
-                          .c = y, .clamp = c->epilogue.clamp, .lo = c->epilogue.lo, .hi = c->epilogue.hi};
-    const hone_gemm_part part = {0, geo->taps, 0, 1};
+    const depthwise *d = ctx;
+    const int64_t c0 = task / d->bands * d->block, l0 = task % d->bands * d->band;
+    const int64_t n = HONE_MIN(d->block, d->c->s.g.channels - c0);
+
+    const int64_t l1 = HONE_MIN(l0 + d->band, d->lines), width = d->c->s.g.out[2];
 
     (void)thread;
-    for (int64_t w = 0; w < width; w += HONE_WINDOW_ROWS) {
-        const int64_t row = task * width + w;
-        t.rows = (int)HONE_MIN(HONE_WINDOW_ROWS, width - w);
-        point_taps(&c->gemm, row, t.rows, &part, x, HONE_WINDOW_ROWS, NULL);
-        for (int64_t tap = 0; t.rows < HONE_WINDOW_ROWS && tap < geo->taps; tap++)
-            for (int r = t.rows; r < HONE_WINDOW_ROWS; r++)
-                x[tap * HONE_WINDOW_ROWS + r] = x[tap * HONE_WINDOW_ROWS];
-        for (int r = 0; r < t.rows; r++)
-            y[r] = c->y + (row + r) * geo->channels;
-        hone_cpu_vector->depthwise(&t);
-    }
-    if (c->epilogue.has_region)
-        hone_region_run(&c->epilogue.region, task * width, (task + 1) * width, 0, geo->channels);
+    for (int64_t line = l0; line < l1; line++)
+        run_line(d, line, c0, n);
+    if (d->c->epilogue.has_region)
+        hone_region_run(&d->c->epilogue.region, l0 * width, l1 * width, c0, c0 + n);
+}
+
+static void run_depthwise(const conv *c, hone_pool *pool)
+{
+    const hone_geometry *g = &c->s.g;
+    const int64_t lines = g->kernel[0] * g->kernel[1] * g->in[2] * (int64_t)sizeof(float);
+    depthwise d = {.c = c, .lines = g->batch * g->out[0] * g->out[1]};
+
+    d.block = HONE_MIN(HONE_MAX(LINE_BYTES / lines / 32 * 32, 32), g->channels);
+    d.blocks = (g->channels + d.block - 1) / d.block;
+    d.band = HONE_MAX(d.lines * d.blocks / 16, HONE_MIN(8, d.lines)); /* lines that follow each other share input */
+    d.bands = (d.lines + d.band - 1) / d.band;
+    for (int64_t t = 0; t < g->taps; t++)
+        d.offset[t] = c->taps[t].pixels * g->channels;
+    hone_pool_run(pool, depthwise_task, &d, d.blocks * d.bands);
 }
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------------ */
@@ -269,7 +376,7 @@ static void gemm_init(conv *c)
     c->cut = hone_gemm_cut_of(c->gemm.rows, c->gemm.cols, s->depth);
 }
 
-/* Scratch, in order: tap offsets, packed weights, the turned input, the turned output. */
+/* Scratch, in order: taps, packed weights, the turned input, the turned output. */
 typedef struct layout {
     size_t packed, x, y, size;
 } layout;
@@ -283,7 +390,7 @@ static layout layout_of(const shape *s, const hone_cpu_call *call)
 {
     layout l;
 
-    l.packed = hone_align_up((size_t)s->g.taps * sizeof(int64_t), HONE_ALIGNMENT);
+    l.packed = hone_align_up((size_t)s->g.taps * sizeof(hone_tap), HONE_ALIGNMENT);
     l.x = l.packed + (call->packed ? 0 : hone_align_up(packed_bytes(call), HONE_ALIGNMENT));
     l.y = l.x + (s->turn_in ? floats(s->g.batch * s->g.in_pixels * s->g.channels) : 0);
     l.size = l.y + (s->turn_out ? floats(s->g.batch * s->g.out_pixels * s->out_channels) : 0);
@@ -318,12 +425,9 @@ static void prepare(const hone_cpu_call *call, conv *c)
 {
     const layout l = layout_of(&c->s, call);
     char *scratch = call->scratch;
-    int64_t *offset = (int64_t *)scratch;
 
-    hone_geometry_offsets(&c->s.g, offset);
-    for (int64_t t = 0; t < c->s.g.taps; t++)
-        offset[t] *= c->s.g.channels;
-    c->offset = offset;
+    hone_geometry_taps(&c->s.g, (hone_tap *)scratch);
+    c->taps = (const hone_tap *)scratch;
     c->packed = call->packed;
     if (!c->packed) {
         conv_pack(call, scratch + l.packed);
@@ -352,7 +456,7 @@ static hone_status conv_run(const hone_cpu_call *call)
         hone_epilogue_init(&c.epilogue, call->attrs->conv.program, call->out[0], call->in + 3, call->n_in - 3, false);
     gemm_init(&c);
     if (c.s.depthwise)
-        hone_pool_run(call->pool, depthwise_task, &c, c.s.g.batch * c.s.g.out[0] * c.s.g.out[1]);
+        run_depthwise(&c, call->pool);
     else
         hone_pool_run(call->pool, gemm_task, &c, c.s.group * c.cut.row_tasks * c.cut.panel_tasks);
     if (c.s.first)

@@ -70,12 +70,18 @@ void hone_pixel_next(const hone_geometry *g, hone_pixel *p)
     p->picture++;
 }
 
-void hone_geometry_offsets(const hone_geometry *g, int64_t *offset)
+void hone_geometry_taps(const hone_geometry *g, hone_tap *taps)
 {
-    for (int64_t d = 0; d < g->kernel[0]; d++)
-        for (int64_t h = 0; h < g->kernel[1]; h++)
-            for (int64_t w = 0; w < g->kernel[2]; w++)
-                *offset++ = (d * g->dilation[0] * g->in[1] + h * g->dilation[1]) * g->in[2] + w * g->dilation[2];
+    for (int64_t d = 0; d < g->kernel[0]; d++) {
+        for (int64_t h = 0; h < g->kernel[1]; h++) {
+            for (int64_t w = 0; w < g->kernel[2]; w++, taps++) {
+                const int64_t at[3] = {d * g->dilation[0], h * g->dilation[1], w * g->dilation[2]};
+                for (int i = 0; i < 3; i++)
+                    taps->at[i] = (int32_t)at[i];
+                taps->pixels = (int32_t)((at[0] * g->in[1] + at[1]) * g->in[2] + at[2]);
+            }
+        }
+    }
 }
 
 typedef struct turn {

@@ -38,7 +38,7 @@ static inline int64_t hone_pixel_base(const hone_geometry *g, const hone_pixel *
     return ((p->picture * g->in[0] + p->begin[0]) * g->in[1] + p->begin[1]) * g->in[2] + p->begin[2];
 }
 
-/* The number of the input pixel under a tap, or -1 outside. */
+/* The number of the input pixel under a tap, or -1 outside: for plain loops, it divides. */
 static inline int64_t hone_pixel_tap(const hone_geometry *g, const hone_pixel *p, int64_t tap)
 {
     const int64_t kw = tap % g->kernel[2], kh = tap / g->kernel[2] % g->kernel[1], kd = tap / g->kernel[2] / g->kernel[1];
@@ -50,8 +50,21 @@ static inline int64_t hone_pixel_tap(const hone_geometry *g, const hone_pixel *p
     return ((p->picture * g->in[0] + d) * g->in[1] + h) * g->in[2] + w;
 }
 
-/* Pixels from a window's first tap to each tap, for windows inside: `offset` has room for taps. */
-void hone_geometry_offsets(const hone_geometry *g, int64_t *offset);
+/* A tap of the window: how far it lies from the first, along each dimension and in input pixels. Kernels keep a table of
+ * them, because finding them by division costs more than what is done with them. */
+typedef struct hone_tap {
+    int32_t at[3];
+    int32_t pixels;
+} hone_tap;
+
+void hone_geometry_taps(const hone_geometry *g, hone_tap *taps); /* room for g->taps */
+
+/* Whether an input pixel lies under the tap: base + tap->pixels is its number then. */
+static inline bool hone_tap_inside(const hone_geometry *g, const hone_pixel *p, const hone_tap *tap)
+{
+    const int64_t d = p->begin[0] + tap->at[0], h = p->begin[1] + tap->at[1], w = p->begin[2] + tap->at[2];
+    return (uint64_t)d < (uint64_t)g->in[0] && (uint64_t)h < (uint64_t)g->in[1] && (uint64_t)w < (uint64_t)g->in[2];
+}
 
 /* Turns [outer, a, b] into [outer, b, a], float32, on the pool: between the two layouts. */
 void hone_layout_turn(const float *src, float *dst, int64_t outer, int64_t a, int64_t b, hone_pool *pool);

@@ -1,14 +1,14 @@
-/* Pooling over float32 (maximum also over 8-bit integers). Channels last goes through the window tiles, four output pixels
- * at a time, vectorised over channels; taps outside the picture point to zeros (averages) or to another tap of the same
- * window (maxima). What is rarer, channels first, indices, p-norms, large windows, is one plain loop over taps. */
+/* Pooling over float32 (maximum also over 8-bit integers). Channels last is done separably: the lines of a window are summed
+ * (or their maximum taken) into one line, then its pixels into each output, both along contiguous memory and over what lies
+ * inside the picture alone. What is rarer, channels first, indices, p-norms, is one plain loop over taps. */
 #include <math.h>
 #include <string.h>
 
 #include "cpu/conv_geometry.h"
 #include "cpu/vector.h"
 
-#define TAPS 128      /* of a window that tiles take */
-#define ZERO_ROW 8192 /* channels that tiles take where there is padding */
+#define LINE_FLOATS 16384 /* of the joined lines of a window: 64 KiB of stack */
+#define LINES 512         /* the most lines, and pixels across, of a window */
 
 typedef enum kind {
     KIND_AVERAGE,
@@ -25,9 +25,8 @@ typedef struct pooling {
     void *y;
     int64_t *indices;
     hone_dtype dtype;
+    void (*join)(const float *const *row, int64_t n, float scale, float *y, int64_t length);
 } pooling;
-
-static const float zeros[ZERO_ROW];
 
 /* ---- one window, plainly --------------------------------------------------------------------------------------------- */
 
@@ -128,58 +127,101 @@ static void plain_task(void *ctx, int64_t task, int thread)
     }
 }
 
-/* ---- tiles ----------------------------------------------------------------------------------------------------------- */
+/* ---- separable ------------------------------------------------------------------------------------------------------- */
 
-/* The pointers of one output pixel, each HONE_WINDOW_ROWS apart. */
-static void point_window(const pooling *p, const hone_pixel *at, const float **x)
+/* Taps of dimension d that lie inside, for a window that begins at `begin`: [*from, *to). */
+static void inside_taps(const hone_geometry *g, int d, int64_t begin, int64_t *from, int64_t *to)
+{
+    const int64_t step = g->dilation[d];
+
+    *from = begin < 0 ? (-begin + step - 1) / step : 0;
+    *to = begin >= g->in[d] ? 0 : HONE_MIN(g->kernel[d], (g->in[d] - begin + step - 1) / step);
+}
+
+/* The lines of the windows of one output line; returns how many. */
+static int64_t window_lines(const pooling *p, const hone_pixel *at, const float **line)
 {
     const hone_geometry *g = &p->g;
-    const float *other = zeros;
+    int64_t d0, d1, h0, h1, n = 0;
 
-    for (int64_t t = 0; p->kind == KIND_MAX && other == zeros && t < g->taps; t++) {
-        const int64_t pixel = hone_pixel_tap(g, at, t);
-        if (pixel >= 0)
-            other = (const float *)p->x + pixel * g->channels;
-    }
-    for (int64_t t = 0; t < g->taps; t++) {
-        const int64_t pixel = hone_pixel_tap(g, at, t);
-        x[t * HONE_WINDOW_ROWS] = pixel < 0 ? other : (const float *)p->x + pixel * g->channels;
+    inside_taps(g, 0, at->begin[0], &d0, &d1);
+    inside_taps(g, 1, at->begin[1], &h0, &h1);
+    for (int64_t d = d0; d < d1; d++)
+        for (int64_t h = h0; h < h1; h++) {
+            const int64_t depth = at->begin[0] + d * g->dilation[0], height = at->begin[1] + h * g->dilation[1];
+            line[n++] = (const float *)p->x +
+                        ((at->picture * g->in[0] + depth) * g->in[1] + height) * g->in[2] * g->channels;
+        }
+    return n;
+}
+
+static void zero_outputs(float *y, int64_t n)
+{
+    memset(y, 0, (size_t)n * sizeof *y);
+}
+
+/* Outputs [w0, w1) of a line, whose windows touch few enough input pixels for the joined line. */
+static void separable_outputs(const pooling *p, const hone_pixel *at, const float *const *lines, int64_t n, int64_t w0,
+                              int64_t w1, float *y)
+{
+    const hone_geometry *g = &p->g;
+    const int64_t c = g->channels;
+    const int64_t begin = HONE_MAX(w0 * g->stride[2] - g->pad[2], 0);
+    const int64_t end = HONE_MIN((w1 - 1) * g->stride[2] - g->pad[2] + (g->kernel[2] - 1) * g->dilation[2] + 1, g->in[2]);
+    const float *shifted[LINES], *pixels[LINES];
+    float joined[LINE_FLOATS];
+    hone_pixel pixel = *at;
+
+    for (int64_t i = 0; i < n; i++)
+        shifted[i] = lines[i] + begin * c;
+    if (n > 1 && end > begin)
+        p->join(shifted, n, 1.0f, joined, (end - begin) * c);
+    const float *line = n > 1 ? joined : shifted[0];
+    for (int64_t w = w0; w < w1; w++, y += c) {
+        int64_t from, to;
+        pixel.out[2] = w;
+        pixel.begin[2] = w * g->stride[2] - g->pad[2];
+        inside_taps(g, 2, pixel.begin[2], &from, &to);
+        for (int64_t k = from; k < to; k++)
+            pixels[k - from] = line + (pixel.begin[2] + k * g->dilation[2] - begin) * c;
+        if (to > from)
+            p->join(pixels, to - from, p->kind == KIND_AVERAGE ? 1.0f / (float)HONE_MAX(divisor(p, &pixel), 1) : 1.0f, y, c);
+        else
+            zero_outputs(y, c);
     }
 }
 
-static void tile_task(void *ctx, int64_t task, int thread)
+static void separable_task(void *ctx, int64_t task, int thread)
 {
     const pooling *p = ctx;
-    const float *x[TAPS * HONE_WINDOW_ROWS];
-    float *y[HONE_WINDOW_ROWS], scale[HONE_WINDOW_ROWS];
-    const int64_t width = p->g.out[2];
-    hone_window_tile t = {.x = x, .taps = (int)p->g.taps, .channels = p->g.channels, .c = y, .scale = scale};
+    const hone_geometry *g = &p->g;
+    const int64_t width = g->out[2], reach = (g->kernel[2] - 1) * g->dilation[2] + 1;
+    const int64_t fit = (LINE_FLOATS / g->channels - reach) / g->stride[2] + 1; /* outputs that share a joined line */
+    float *y = (float *)p->y + task * width * g->channels;
+    const float *lines[LINES];
+    hone_pixel at;
+    int64_t n;
 
     (void)thread;
-    for (int64_t w = 0; w < width; w += HONE_WINDOW_ROWS) {
-        t.rows = (int)HONE_MIN(HONE_WINDOW_ROWS, width - w);
-        for (int r = 0; r < HONE_WINDOW_ROWS; r++) { /* absent rows repeat the last one */
-            const int64_t row = task * width + w + HONE_MIN(r, t.rows - 1);
-            hone_pixel at;
-            hone_pixel_at(&p->g, row, &at);
-            point_window(p, &at, x + r);
-            y[r] = (float *)p->y + row * p->g.channels;
-            if (p->kind == KIND_AVERAGE)
-                scale[r] = 1.0f / (float)HONE_MAX(divisor(p, &at), 1);
-        }
-        if (p->kind == KIND_AVERAGE)
-            hone_cpu_vector->average(&t);
-        else
-            hone_cpu_vector->maximum(&t);
+    hone_pixel_at(g, task * width, &at);
+    n = window_lines(p, &at, lines);
+    if (n == 0) {
+        zero_outputs(y, width * g->channels);
+        return;
     }
+    for (int64_t w = 0; w < width; w += fit)
+        separable_outputs(p, &at, lines, n, w, HONE_MIN(w + fit, width), y + w * g->channels);
 }
 
 /* ---- kernels --------------------------------------------------------------------------------------------------------- */
 
-static bool fits_tiles(const pooling *p)
+static bool is_separable(const pooling *p)
 {
+    const hone_geometry *g = &p->g;
+    const int64_t reach = (g->kernel[2] - 1) * g->dilation[2] + 1;
+
     return p->kind != KIND_LP && p->dtype == HONE_F32 && p->layout == HONE_LAYOUT_LAST && !p->indices &&
-           p->g.taps <= TAPS && p->g.channels <= ZERO_ROW;
+           g->kernel[0] * g->kernel[1] <= LINES && g->kernel[2] <= LINES && reach <= LINE_FLOATS / g->channels;
 }
 
 static hone_status run(const hone_cpu_call *call, pooling *p)
@@ -194,7 +236,8 @@ static hone_status run(const hone_cpu_call *call, pooling *p)
     p->y = call->out[0]->data;
     p->dtype = call->in[0]->dtype;
     p->indices = call->n_out > 1 && call->out[1] ? call->out[1]->data : NULL;
-    hone_pool_run(call->pool, fits_tiles(p) ? tile_task : plain_task, p, p->g.batch * p->g.out[0] * p->g.out[1]);
+    p->join = p->kind == KIND_MAX ? hone_cpu_vector->max_rows : hone_cpu_vector->sum_rows;
+    hone_pool_run(call->pool, is_separable(p) ? separable_task : plain_task, p, p->g.batch * p->g.out[0] * p->g.out[1]);
     return HONE_OK;
 }
 

@@ -42,16 +42,20 @@ typedef struct hone_int8_tile {
     int rows, panels;
 } hone_int8_tile;
 
-/* Windows over channels-last pictures, vectorised over channels: depthwise convolution and pooling. */
+/* Depthwise convolution over channels-last pictures, vectorised over channels: HONE_WINDOW_ROWS output pixels at once whose
+ * taps are all inside, pixel r reading tap t at base + r * step + offset[t]; or one pixel through a pointer for each tap. */
 typedef struct hone_window_tile {
-    const float *const *x; /* x[tap * HONE_WINDOW_ROWS + row] */
-    int taps, rows;        /* rows: at most HONE_WINDOW_ROWS; the pointers of absent rows are readable all the same */
-    int64_t channels;
-    const float *w;     /* depthwise: [taps][channels] */
-    const float *bias;  /* depthwise, or NULL */
-    float *const *c;    /* one pointer a row */
-    const float *scale; /* average: one factor a row */
-    bool clamp;         /* depthwise */
+    const float *const *x; /* NULL: the first form */
+    const float *base;
+    int64_t step;
+    const int64_t *offset;
+    int taps;
+    int64_t channels, w_step; /* to be done; elements from one tap's weights to the next */
+    const float *w;
+    const float *bias; /* or NULL */
+    float *c;          /* pixel r at c + r * c_step */
+    int64_t c_step;
+    bool clamp;
     float lo, hi;
 } hone_window_tile;
 #define HONE_WINDOW_ROWS 4
@@ -95,8 +99,9 @@ typedef struct hone_cpu_vector_table {
     int int8_rows, int8_panels;
     void (*int8)(const hone_int8_tile *tile);
     void (*depthwise)(const hone_window_tile *tile);
-    void (*average)(const hone_window_tile *tile);
-    void (*maximum)(const hone_window_tile *tile);
+    /* y[i] = the sum times scale, or the largest (NaN wins; scale is not used), of row[r][i] over n >= 1 rows. */
+    void (*sum_rows)(const float *const *row, int64_t n, float scale, float *y, int64_t length);
+    void (*max_rows)(const float *const *row, int64_t n, float scale, float *y, int64_t length);
     void (*region)(const hone_region_block *block);
     void (*unary)(int scalar, const float *x, float *y, int64_t n); /* one scalar function of one argument; y may be x */
     /* y[i] = (or +=) sum of w[i * ld + k] * x[k] for i < n: rows of a matrix against one vector. */

@@ -16,8 +16,8 @@ extern const hone_gemm_variant LEVEL(hone_gemm_variants_4)[];
 
 void LEVEL(hone_vector_int8)(const hone_int8_tile *tile);
 void LEVEL(hone_vector_depthwise)(const hone_window_tile *tile);
-void LEVEL(hone_vector_average)(const hone_window_tile *tile);
-void LEVEL(hone_vector_maximum)(const hone_window_tile *tile);
+void LEVEL(hone_vector_sum_rows)(const float *const *row, int64_t n, float scale, float *y, int64_t length);
+void LEVEL(hone_vector_max_rows)(const float *const *row, int64_t n, float scale, float *y, int64_t length);
 void LEVEL(hone_vector_region)(const hone_region_block *block);
 void LEVEL(hone_vector_unary)(int scalar, const float *x, float *y, int64_t n);
 void LEVEL(hone_vector_rows_dot)(const float *w, int64_t ld, const float *x, int64_t k, int64_t n, float *y,

@@ -6,12 +6,27 @@
 
 #include "cpu/simd/vec.h"
 
-/* 2^n for n in [-252, 256]: in two factors, so that the result may be a denormal or infinite. */
-static HONE_ALWAYS_INLINE vf vf_scale(vf x, vi n)
+/* x * 2^n for whole n in [-252, 256]; the result may be a denormal or infinite. */
+static HONE_ALWAYS_INLINE vf vf_scale(vf x, vf n)
 {
-    const vi half = n >> 1;
-    const vf a = vf_of_bits((half + 127) << 23), b = vf_of_bits((n - half + 127) << 23);
+#if HONE_W == 16
+    return (vf)_mm512_scalef_ps((__m512)x, (__m512)n);
+#else
+    const vi whole = vf_to_int(n), half = whole >> 1; /* in two factors: one alone would overflow first */
+    const vf a = vf_of_bits((half + 127) << 23), b = vf_of_bits((whole - half + 127) << 23);
     return x * a * b;
+#endif
+}
+
+/* 1 / x for x in [1, 2^126]: where division is slow, an estimate and one step of Newton's (two roundings off at most). */
+static HONE_ALWAYS_INLINE vf vf_inverse(vf x)
+{
+#if HONE_W == 16
+    const vf y = (vf)_mm512_rcp14_ps((__m512)x);
+    return y * (2.0f - x * y);
+#else
+    return 1.0f / x;
+#endif
 }
 
 static HONE_ALWAYS_INLINE vf vf_exp(vf x)
@@ -27,13 +42,13 @@ static HONE_ALWAYS_INLINE vf vf_exp(vf x)
     p = p * r + 0.166665122f;
     p = p * r + 0.5f;
     p = p * (r * r) + r;
-    return vf_scale(p + 1.0f, vf_to_int(n));
+    return vf_scale(p + 1.0f, n);
 }
 
-/* 1 / (1 + exp(-x)) */
+/* 1 / (1 + exp(-x)); below -87 the answer is under the normal range. */
 static HONE_ALWAYS_INLINE vf vf_sigmoid(vf x)
 {
-    return 1.0f / (1.0f + vf_exp(-x));
+    return vf_inverse(1.0f + vf_exp(vf_min(vf_splat(87.0f), -x)));
 }
 
 static HONE_ALWAYS_INLINE vf vf_log(vf x)
@@ -89,7 +104,7 @@ static HONE_ALWAYS_INLINE vf vf_tanh(vf x)
     p = p * s + 0.133314908f;
     p = p * s - 0.333332837f;
     p = p * (s * x) + x;
-    const vf big = 1.0f - 2.0f / (vf_exp(a + a) + 1.0f);
+    const vf big = 1.0f - 2.0f * vf_inverse(vf_exp(vf_min(vf_splat(20.0f), a + a)) + 1.0f);
     return vm_select(vf_lt(a, vf_splat(0.625f)), p, vf_or(big, vf_sign_of(x)));
 }
 

@@ -1,8 +1,6 @@
-/* Windows over channels-last pictures: depthwise convolution, average and maximum, vectorised over channels, four output
- * pixels at a time. Padding is the caller's business: it hands out pointers, to a row of zeros where a tap lies outside. */
+/* Windows over channels-last pictures, vectorised over channels: depthwise convolution, four output pixels at a time (where
+ * a tap lies outside, the caller points to zeros); sums and maxima over rows, which poolings are made of. */
 #include "cpu/simd/level_table.h"
-
-#define ROWS HONE_WINDOW_ROWS
 
 static HONE_ALWAYS_INLINE vf load_some(const float *p, int64_t n, bool whole)
 {
@@ -17,98 +15,92 @@ static HONE_ALWAYS_INLINE void store_some(float *p, vf x, int64_t n, bool whole)
         vf_store_n(p, x, n);
 }
 
-/* VECTORS vectors of channels from c on; n channels of the last one where it is not whole. */
-#define DEPTHWISE(name, VECTORS)                                                                                       \
-    static HONE_ALWAYS_INLINE void name(const hone_window_tile *t, int64_t c, int64_t n, bool whole, bool clamp)       \
+/* ROWS pixels, VECTORS vectors of channels from c on; n channels of the last one where it is not whole. */
+#define DEPTHWISE(name, ROWS, VECTORS)                                                                                 \
+    static HONE_ALWAYS_INLINE void name(const hone_window_tile *t, int64_t c, int64_t n, bool whole)                   \
     {                                                                                                                  \
         vf acc[ROWS][VECTORS];                                                                                         \
-        const float *w = t->w + c;                                                                                     \
-        const float *const *x = t->x;                                                                                  \
+        const float *w = t->w + c, *base = t->base + c;                                                                \
+        const int64_t step = t->step, w_step = t->w_step;                                                              \
         UNROLL for (int v = 0; v < (VECTORS); v++)                                                                     \
         {                                                                                                              \
             const vf b = t->bias ? load_some(t->bias + c + v * HONE_W, n, whole) : vf_splat(0.0f);                     \
-            UNROLL for (int r = 0; r < ROWS; r++)                                                                      \
+            UNROLL for (int r = 0; r < (ROWS); r++)                                                                    \
                 acc[r][v] = b;                                                                                         \
         }                                                                                                              \
-        for (int tap = 0; tap < t->taps; tap++, w += t->channels, x += ROWS) {                                         \
+        for (int tap = 0; tap < t->taps; tap++, w += w_step) {                                                         \
+            const float *from = (ROWS) == 1 ? t->x[tap] + c : base + t->offset[tap];                                   \
             vf wv[VECTORS];                                                                                            \
             UNROLL for (int v = 0; v < (VECTORS); v++)                                                                 \
                 wv[v] = load_some(w + v * HONE_W, n, whole);                                                           \
-            UNROLL for (int r = 0; r < ROWS; r++)                                                                      \
+            UNROLL for (int r = 0; r < (ROWS); r++)                                                                    \
                 UNROLL for (int v = 0; v < (VECTORS); v++)                                                             \
-                    acc[r][v] += load_some(x[r] + c + v * HONE_W, n, whole) * wv[v];                                   \
+                    acc[r][v] += load_some(from + r * step + v * HONE_W, n, whole) * wv[v];                            \
         }                                                                                                              \
-        UNROLL for (int r = 0; r < ROWS; r++)                                                                          \
+        UNROLL for (int r = 0; r < (ROWS); r++)                                                                        \
             UNROLL for (int v = 0; v < (VECTORS); v++)                                                                 \
             {                                                                                                          \
                 vf y = acc[r][v];                                                                                      \
-                if (clamp)                                                                                             \
+                if (t->clamp)                                                                                          \
                     y = vf_min(vf_splat(t->hi), vf_max(vf_splat(t->lo), y));                                           \
-                if (r < t->rows)                                                                                       \
-                    store_some(t->c[r] + c + v * HONE_W, y, n, whole);                                                 \
+                store_some(t->c + r * t->c_step + c + v * HONE_W, y, n, whole);                                        \
             }                                                                                                          \
     }
-DEPTHWISE(depthwise_2, 2)
-DEPTHWISE(depthwise_1, 1)
+DEPTHWISE(depthwise_4x2, 4, 2)
+DEPTHWISE(depthwise_4x1, 4, 1)
+DEPTHWISE(depthwise_1x4, 1, 4)
+DEPTHWISE(depthwise_1x1, 1, 1)
 
 void LEVEL(hone_vector_depthwise)(const hone_window_tile *t)
 {
     int64_t c = 0;
 
-    for (; c + 2 * HONE_W <= t->channels; c += 2 * HONE_W)
-        depthwise_2(t, c, HONE_W, true, t->clamp);
-    for (; c + HONE_W <= t->channels; c += HONE_W)
-        depthwise_1(t, c, HONE_W, true, t->clamp);
-    if (c < t->channels)
-        depthwise_1(t, c, t->channels - c, false, t->clamp);
-}
-
-static HONE_ALWAYS_INLINE void average(const hone_window_tile *t, int64_t c, int64_t n, bool whole)
-{
-    vf acc[ROWS];
-    const float *const *x = t->x;
-
-    UNROLL for (int r = 0; r < ROWS; r++)
-        acc[r] = vf_splat(0.0f);
-    for (int tap = 0; tap < t->taps; tap++, x += ROWS)
-        UNROLL for (int r = 0; r < ROWS; r++)
-            acc[r] += load_some(x[r] + c, n, whole);
-    for (int r = 0; r < t->rows; r++)
-        store_some(t->c[r] + c, acc[r] * t->scale[r], n, whole);
-}
-
-void LEVEL(hone_vector_average)(const hone_window_tile *t)
-{
-    int64_t c = 0;
-
-    for (; c + HONE_W <= t->channels; c += HONE_W)
-        average(t, c, HONE_W, true);
-    if (c < t->channels)
-        average(t, c, t->channels - c, false);
-}
-
-static HONE_ALWAYS_INLINE void maximum(const hone_window_tile *t, int64_t c, int64_t n, bool whole)
-{
-    vf acc[ROWS];
-    const float *const *x = t->x;
-
-    UNROLL for (int r = 0; r < ROWS; r++)
-        acc[r] = load_some(x[r] + c, n, whole);
-    for (int tap = 1; tap < t->taps; tap++) {
-        x += ROWS;
-        UNROLL for (int r = 0; r < ROWS; r++)
-            acc[r] = vf_max(load_some(x[r] + c, n, whole), acc[r]);
+    if (t->x) {
+        for (; c + 4 * HONE_W <= t->channels; c += 4 * HONE_W)
+            depthwise_1x4(t, c, HONE_W, true);
+        for (; c + HONE_W <= t->channels; c += HONE_W)
+            depthwise_1x1(t, c, HONE_W, true);
+        if (c < t->channels)
+            depthwise_1x1(t, c, t->channels - c, false);
+        return;
     }
-    for (int r = 0; r < t->rows; r++)
-        store_some(t->c[r] + c, acc[r], n, whole);
-}
-
-void LEVEL(hone_vector_maximum)(const hone_window_tile *t)
-{
-    int64_t c = 0;
-
+    for (; c + 2 * HONE_W <= t->channels; c += 2 * HONE_W)
+        depthwise_4x2(t, c, HONE_W, true);
     for (; c + HONE_W <= t->channels; c += HONE_W)
-        maximum(t, c, HONE_W, true);
+        depthwise_4x1(t, c, HONE_W, true);
     if (c < t->channels)
-        maximum(t, c, t->channels - c, false);
+        depthwise_4x1(t, c, t->channels - c, false);
 }
+
+/* y[i] = the sum (or the largest) of row[r][i] over n rows, times scale. */
+#define ROWS_OVER(name, step, finish)                                                                           \
+    void LEVEL(name)(const float *const *row, int64_t n, float scale, float *y, int64_t length)                        \
+    {                                                                                                                  \
+        int64_t i = 0;                                                                                                 \
+        (void)scale;                                                                                                   \
+        for (; i + 4 * HONE_W <= length; i += 4 * HONE_W) {                                                            \
+            vf acc[4];                                                                                                 \
+            UNROLL for (int v = 0; v < 4; v++)                                                                         \
+                acc[v] = vf_load(row[0] + i + v * HONE_W);                                                             \
+            for (int64_t r = 1; r < n; r++)                                                                            \
+                UNROLL for (int v = 0; v < 4; v++)                                                                     \
+                {                                                                                                      \
+                    const vf x = vf_load(row[r] + i + v * HONE_W);                                                     \
+                    acc[v] = step;                                                                                     \
+                }                                                                                                      \
+            UNROLL for (int v = 0; v < 4; v++)                                                                         \
+                vf_store(y + i + v * HONE_W, finish);                                                                  \
+        }                                                                                                              \
+        for (; i < length; i += HONE_W) {                                                                              \
+            const int64_t some = HONE_MIN(length - i, HONE_W);                                                         \
+            const int v = 0;                                                                                           \
+            vf acc[1] = {load_some(row[0] + i, some, some == HONE_W)};                                                 \
+            for (int64_t r = 1; r < n; r++) {                                                                          \
+                const vf x = load_some(row[r] + i, some, some == HONE_W);                                              \
+                acc[v] = step;                                                                                         \
+            }                                                                                                          \
+            store_some(y + i, finish, some, some == HONE_W);                                                           \
+        }                                                                                                              \
+    }
+ROWS_OVER(hone_vector_sum_rows, acc[v] + x, acc[v] * scale)
+ROWS_OVER(hone_vector_max_rows, vm_select(vf_ne(acc[v], acc[v]), acc[v], vf_max(acc[v], x)), acc[v])
