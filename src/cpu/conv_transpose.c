@@ -1,7 +1,8 @@
 /* Transposed convolution over float32 as convolutions by phase: output pixels whose indices have the same remainders by the
  * strides see the same taps, so each phase is one product of its pixels with the weights of its taps, each output written
- * once. Weights are packed by the taps' remainders, which no padding changes. Channels first turns the picture around in
- * scratch and back, as conv.c does. */
+ * once. Weights are packed by the taps' remainders, which no padding changes. Where the kernel is the stride, every input
+ * pixel gives a block of outputs of its own: one product, whose rows are then laid out. Channels first turns the picture
+ * around in scratch and back, as conv.c does. */
 #include <string.h>
 
 #include "cpu/conv_geometry.h"
@@ -11,7 +12,25 @@ typedef struct shape {
     hone_geometry g;
     int64_t group, in_group, out_group, out_channels;
     bool first, turn_in, turn_out;
+    bool blocks; /* kernel and stride are the same, nothing is padded: outputs do not overlap */
 } shape;
+
+static bool is_block(const hone_cpu_call *call)
+{
+    const hone_attrs_conv_transpose *a = &call->attrs->conv_transpose;
+    const hone_dims *w = &call->in[1]->shape;
+
+    if (a->group != 1 || a->strides.n != w->rank - 2 || a->auto_pad != HONE_AUTO_PAD_NOTSET || a->output_shape.n)
+        return false;
+    for (int i = 0; i < a->strides.n; i++)
+        if (a->strides.v[i] != w->dim[2 + i] || (a->dilations.n && a->dilations.v[i] != 1) ||
+            (a->output_padding.n && a->output_padding.v[i]))
+            return false;
+    for (int i = 0; i < a->pads.n; i++)
+        if (a->pads.v[i])
+            return false;
+    return true;
+}
 
 static hone_status shape_init(shape *s, const hone_cpu_call *call)
 {
@@ -30,6 +49,7 @@ static hone_status shape_init(shape *s, const hone_cpu_call *call)
     if (s->group < 1 || s->g.channels % s->group || w->dim[0] != s->g.channels)
         return hone_error(HONE_ERR_ARGUMENT, "conv_transpose of %lld channels in %lld groups with weights for %lld",
                           (long long)s->g.channels, (long long)s->group, (long long)w->dim[0]);
+    s->blocks = is_block(call);
     s->first = a->layout == HONE_LAYOUT_FIRST;
     s->turn_in = s->first && s->g.channels > 1 && s->g.in_pixels > 1;
     s->turn_out = s->first && s->out_channels > 1 && s->g.out_pixels > 1;
@@ -92,6 +112,8 @@ static size_t packed_bytes(const hone_cpu_call *call)
 
     if (call->in[1]->shape.rank > 5 || s.group < 1)
         return 0;
+    if (is_block(call))
+        return (size_t)(s.channels * hone_panels(s.taps * s.out_group) * HONE_PANEL) * sizeof(float);
     return (size_t)(s.channels * hone_panels(s.out_group) * HONE_PANEL * s.taps) * sizeof(float);
 }
 
@@ -119,11 +141,28 @@ static float *pack_class(const weights *s, const float *w, int64_t group, const 
     return to;
 }
 
+/* Columns are taps, then outputs; w is [channels, outputs, taps]. */
+static void pack_blocks(const weights *s, const float *w, float *to)
+{
+    const int64_t cols = s->taps * s->out_group;
+
+    memset(to, 0, (size_t)(s->channels * hone_panels(cols) * HONE_PANEL) * sizeof *to);
+    for (int64_t c = 0; c < s->channels; c++)
+        for (int64_t j = 0; j < cols; j++)
+            to[(j / HONE_PANEL * s->channels + c) * HONE_PANEL + j % HONE_PANEL] =
+                w[(c * s->out_group + j % s->out_group) * s->taps + j / s->out_group];
+}
+
 static void transpose_pack(const hone_cpu_call *call, void *packed)
 {
     const weights s = weights_of(call);
     float *to = packed;
     taps1 t[3];
+
+    if (is_block(call)) {
+        pack_blocks(&s, call->in[1]->data, packed);
+        return;
+    }
 
     for (int64_t g = 0; g < s.group; g++) {
         for (int64_t r0 = 0; r0 < s.stride[0]; r0++) {
@@ -160,35 +199,50 @@ static void split_row(const phase *p, int64_t row, int64_t j[3], int64_t *pictur
     *picture = row;
 }
 
-static const float *tap_pointer(const phase *p, const hone_gemm *g, const int64_t j[3], int64_t picture, int64_t tap)
+static void next_row(const phase *p, int64_t j[3], int64_t *picture)
+{
+    for (int d = 2; d >= 0; d--) {
+        if (++j[d] < p->n[d])
+            return;
+        j[d] = 0;
+    }
+    ++*picture;
+}
+
+/* The pointers of one output pixel, for taps of the part, each `stride` apart. */
+static void point_pixel(const phase *p, const float *x, const int64_t j[3], int64_t picture, const hone_gemm_part *part,
+                        const float **a, int stride)
 {
     const hone_geometry *geo = &p->s->g;
-    const int64_t t[3] = {tap / p->taps[2].n / p->taps[1].n, tap / p->taps[2].n % p->taps[1].n, tap % p->taps[2].n};
-    int64_t pixel = picture;
+    const taps1 *taps = p->taps;
+    int64_t t[3] = {part->tap / taps[2].n / taps[1].n, part->tap / taps[2].n % taps[1].n, part->tap % taps[2].n};
 
-    for (int d = 0; d < 3; d++) {
-        const int64_t i = j[d] + p->offset[d][t[d]];
-        if (i < 0 || i >= geo->in[d])
-            return NULL;
-        pixel = pixel * geo->in[d] + i;
+    for (int64_t k = 0; k < part->taps; k++) {
+        int64_t pixel = picture, i;
+        bool inside = true;
+        for (int d = 0; d < 3; d++) {
+            i = j[d] + p->offset[d][t[d]];
+            inside = inside && (uint64_t)i < (uint64_t)geo->in[d];
+            pixel = pixel * geo->in[d] + i;
+        }
+        a[k * stride] = inside ? x + pixel * geo->channels : zeros;
+        for (int d = 2; d >= 0 && ++t[d] == taps[d].n; d--)
+            t[d] = 0;
     }
-    return g->a + pixel * geo->channels;
 }
 
 static void point(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part, const float **a, int stride,
                   float *room)
 {
     const phase *p = g->ctx;
+    int64_t j[3], picture;
 
     (void)room;
-    for (int r = 0; r < rows; r++) {
-        int64_t j[3], picture;
-        split_row(p, row + r, j, &picture);
-        for (int64_t t = 0; t < part->taps; t++) {
-            const float *at = tap_pointer(p, g, j, picture, part->tap + t);
-            a[t * stride + r] = at ? at + part->begin : zeros;
-        }
-    }
+    if (part->taps == 0)
+        return;
+    split_row(p, row, j, &picture);
+    for (int r = 0; r < rows; r++, next_row(p, j, &picture))
+        point_pixel(p, g->a + part->begin, j, picture, part, a + r, stride);
 }
 
 static int64_t out_row(const hone_gemm *g, int64_t row)
@@ -264,20 +318,67 @@ static hone_status run_phases(const run *r)
     return HONE_OK;
 }
 
+/* ---- blocks ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct blocks {
+    const run *r;
+    const float *rows; /* [input pixel][tap][output] */
+    int64_t cols;
+} blocks;
+
+/* One line of input pixels: for each line of taps, runs of taps * outputs are neighbours in the output too. */
+static void lay_out_line(void *ctx, int64_t task, int thread)
+{
+    const blocks *b = ctx;
+    const hone_geometry *g = &b->r->s->g;
+    const int64_t run_floats = g->kernel[2] * b->r->s->out_channels, lines = g->kernel[0] * g->kernel[1];
+    const int64_t h = task % g->in[1], d = task / g->in[1] % g->in[0], n = task / g->in[1] / g->in[0];
+    const float *from = b->rows + task * g->in[2] * b->cols;
+
+    (void)thread;
+    for (int64_t t = 0; t < lines; t++) {
+        const int64_t od = d * g->stride[0] + t / g->kernel[1], oh = h * g->stride[1] + t % g->kernel[1];
+        float *to = b->r->y + ((n * g->out[0] + od) * g->out[1] + oh) * g->out[2] * b->r->s->out_channels;
+        for (int64_t w = 0; w < g->in[2]; w++)
+            memcpy(to + w * run_floats, from + w * b->cols + t * run_floats, (size_t)run_floats * sizeof *to);
+    }
+}
+
+static void run_blocks(const run *r, float *rows, float *bias)
+{
+    const shape *s = r->s;
+    blocks b = {.r = r, .rows = rows, .cols = s->g.taps * s->out_channels};
+    const hone_gemm gemm = {.rows = s->g.batch * s->g.in_pixels, .cols = b.cols, .taps = 1, .seg = s->g.channels,
+                            .a = r->x, .lda = s->g.channels, .b = r->packed, .ldb = HONE_PANEL,
+                            .panel = s->g.channels * HONE_PANEL, .bias = r->bias ? bias : NULL, .c = rows,
+                            .ldc = b.cols};
+
+    for (int64_t j = 0; r->bias && j < b.cols; j++)
+        bias[j] = r->bias[j % s->out_channels];
+    hone_gemm_run(&gemm, r->pool);
+    hone_pool_run(r->pool, lay_out_line, &b, s->g.batch * s->g.in[0] * s->g.in[1]);
+}
+
 /* ---- the kernel ------------------------------------------------------------------------------------------------------ */
 
 typedef struct layout {
-    size_t x, y, size; /* in scratch, after the packed weights */
+    size_t x, y, rows, bias, size; /* in scratch, after the packed weights */
 } layout;
+
+static size_t floats(int64_t n)
+{
+    return hone_align_up((size_t)n * sizeof(float), HONE_ALIGNMENT);
+}
 
 static layout layout_of(const shape *s, const hone_cpu_call *call)
 {
     layout l;
 
     l.x = call->packed ? 0 : hone_align_up(packed_bytes(call), HONE_ALIGNMENT);
-    l.y = l.x + (s->turn_in ? hone_align_up((size_t)(s->g.batch * s->g.in_pixels * s->g.channels) * sizeof(float),
-                                            HONE_ALIGNMENT) : 0);
-    l.size = l.y + (s->turn_out ? (size_t)(s->g.batch * s->g.out_pixels * s->out_channels) * sizeof(float) : 0);
+    l.y = l.x + (s->turn_in ? floats(s->g.batch * s->g.in_pixels * s->g.channels) : 0);
+    l.rows = l.y + (s->turn_out ? floats(s->g.batch * s->g.out_pixels * s->out_channels) : 0);
+    l.bias = l.rows + (s->blocks ? floats(s->g.batch * s->g.out_pixels * s->out_channels) : 0);
+    l.size = l.bias + (s->blocks ? floats(s->g.taps * s->out_channels) : 0);
     return l;
 }
 
@@ -287,7 +388,8 @@ static size_t transpose_scratch(const hone_cpu_call *call)
     return shape_init(&s, call) == HONE_OK ? layout_of(&s, call).size : 0;
 }
 
-static void finish_first(const hone_cpu_call *call, const shape *s, const float *y)
+/* What comes after the whole output: the turn to channels first, and the program where no tile could run it. */
+static void finish(const hone_cpu_call *call, const shape *s, const float *y)
 {
     const hone_program *program = call->attrs->conv_transpose.program;
     hone_tensor *in[HONE_PROGRAM_INPUTS] = {NULL};
@@ -326,11 +428,14 @@ static hone_status transpose_run(const hone_cpu_call *call)
     }
     if (s.turn_out)
         r.y = (float *)(scratch + l.y);
-    hone_epilogue_init(&epilogue, s.first ? NULL : call->attrs->conv_transpose.program, call->out[0], call->in + 3,
+    hone_epilogue_init(&epilogue, s.first || s.blocks ? NULL : call->attrs->conv_transpose.program, call->out[0], call->in + 3,
                        call->n_in - 3, true);
-    HONE_TRY(run_phases(&r));
-    if (s.first)
-        finish_first(call, &s, r.y);
+    if (s.blocks)
+        run_blocks(&r, (float *)(scratch + l.rows), (float *)(scratch + l.bias));
+    else
+        HONE_TRY(run_phases(&r));
+    if (s.first || s.blocks)
+        finish(call, &s, r.y);
     return HONE_OK;
 }
 

@@ -58,23 +58,22 @@ static int64_t packed_size(int64_t depth, int64_t cols)
     return panels_of(cols) * HONE_PANEL * (groups_of(depth) * GROUP + (int64_t)sizeof(int32_t));
 }
 
-/* Element (k, j) is at b[k * row + j * col]. */
-static void pack_columns(const uint8_t *b, bool is_signed, int64_t row, int64_t col, int64_t depth, int64_t cols,
-                         void *packed)
+/* One panel of B [depth, cols] (lines `row` bytes apart), and the sums of its columns. */
+static void pack_panel(const uint8_t *b, bool is_signed, int64_t row, int64_t depth, int64_t cols, int64_t panel,
+                       void *packed)
 {
-    const int64_t groups = groups_of(depth), panels = panels_of(cols);
-    int8_t *to = packed;
-    int32_t *sum = (int32_t *)(to + panels * HONE_PANEL * groups * GROUP);
+    const int64_t groups = groups_of(depth), size = groups * HONE_PANEL * GROUP;
+    int8_t *to = (int8_t *)packed + panel * size;
+    int32_t *sum = (int32_t *)((int8_t *)packed + panels_of(cols) * size) + panel * HONE_PANEL;
+    int32_t part[HONE_PANEL * GROUP] = {0};
 
-    memset(packed, 0, (size_t)packed_size(depth, cols));
-    for (int64_t j = 0; j < cols; j++) {
-        int8_t *line = to + (j / HONE_PANEL * groups * HONE_PANEL + j % HONE_PANEL) * GROUP;
-        for (int64_t k = 0; k < depth; k++) {
-            const int8_t x = (int8_t)(b[k * row + j * col] ^ (is_signed ? 0 : 0x80));
-            line[k / GROUP * HONE_PANEL * GROUP + k % GROUP] = x;
-            sum[j] += x;
-        }
-    }
+    hone_cpu_vector->int8_pack(b + panel * HONE_PANEL, row, depth, (int)HONE_MIN(cols - panel * HONE_PANEL, HONE_PANEL),
+                               is_signed ? 0 : 0x80, to);
+    for (int64_t g = 0; g < groups; g++)
+        for (int i = 0; i < HONE_PANEL * GROUP; i++)
+            part[i] += to[g * HONE_PANEL * GROUP + i];
+    for (int j = 0; j < HONE_PANEL; j++)
+        sum[j] = part[4 * j] + part[4 * j + 1] + part[4 * j + 2] + part[4 * j + 3];
 }
 
 static void use_packed(product *p, const void *packed)
@@ -269,21 +268,32 @@ static void matmul_task(void *ctx, int64_t task, int thread)
     run_rows(&p, r0, r1);
 }
 
-static void pack_matrices(const matmul *j, const hone_tensor *b, char *packed)
+typedef struct packing {
+    const matmul *j;
+    const hone_tensor *b;
+    char *packed;
+} packing;
+
+static void pack_task(void *ctx, int64_t task, int thread)
 {
+    const packing *p = ctx;
+    const matmul *j = p->j;
+    const int64_t panels = panels_of(j->n), i = task / panels;
     const size_t one = hone_align_up((size_t)packed_size(j->k, j->n), 64);
 
-    for (int64_t i = 0; i < j->b_batches; i++)
-        pack_columns((const uint8_t *)b->data + i * j->k * j->n, b->dtype == HONE_I8, j->n, 1, j->k, j->n,
-                     packed + (size_t)i * one);
+    (void)thread;
+    pack_panel((const uint8_t *)p->b->data + i * j->k * j->n, p->b->dtype == HONE_I8, j->n, j->k, j->n, task % panels,
+               p->packed + (size_t)i * one);
 }
 
 static void matmul_go(matmul *j, const hone_cpu_call *call, const hone_tensor *a, const hone_tensor *b, rooms r)
 {
     char *scratch = call->scratch;
 
-    if (!call->packed)
-        pack_matrices(j, b, scratch);
+    if (!call->packed) {
+        packing p = {j, b, scratch};
+        hone_pool_run(call->pool, pack_task, &p, j->b_batches * panels_of(j->n));
+    }
     j->p.packed = call->packed ? call->packed : (const int8_t *)scratch;
     j->p.rows_packed = (uint8_t *)scratch + r.rows;
     j->p.row_sum = (int32_t *)(scratch + r.sums);
@@ -350,8 +360,11 @@ static void pack_matmul_integer(const hone_cpu_call *call, void *packed)
     const hone_tensor *b = call->in[1];
     hone_tensor a = {.shape = {2, {1, b->shape.rank == 1 ? b->shape.dim[0] : b->shape.dim[b->shape.rank - 2]}}};
 
-    if (matmul_init(&j, &a, b) == HONE_OK)
-        pack_matrices(&j, b, packed);
+    if (matmul_init(&j, &a, b) != HONE_OK)
+        return;
+    packing p = {&j, b, packed};
+    for (int64_t i = 0; i < j.b_batches * panels_of(j.n); i++)
+        pack_task(&p, i, 0);
 }
 
 const hone_cpu_kernel hone_cpu_matmul_integer = {.takes = takes_integer, .run = run_matmul_integer,

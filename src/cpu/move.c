@@ -3,6 +3,7 @@
  * runs along another loop than the destination, the two are walked in square tiles, so that both sides use the cache lines
  * they touch. The destination's order is kept, so tasks write apart. */
 #include "cpu/kernel.h"
+#include "cpu/vector.h"
 
 #define TILE 16         /* elements on a side: 16 lines of 64 bytes each way at 4 bytes */
 #define THIN_BAND 512   /* lines of few elements to an item */
@@ -168,24 +169,36 @@ static void copy_thin(void *ctx, int64_t begin, int64_t end)
     }
 }
 
-/* Items are bands of TILE lines (along `cross`), one after the other for every step of the other loops, which stand in
+/* Lines that are done together. */
+static int64_t band_of(size_t size)
+{
+    return size == sizeof(float) ? 8 * TILE : TILE;
+}
+
+/* Items are bands of lines (along `cross`), one after the other for every step of the other loops, which stand in
  * front of `cross` and the innermost one here. */
 static void copy_tiles(void *ctx, int64_t begin, int64_t end)
 {
     const move_job *job = ctx;
     const hone_loop *loop = &job->loop;
     const int inner = loop->rank - 1, cross = loop->rank - 2;
-    const int64_t bands = (loop->dim[cross] + TILE - 1) / TILE;
+    const int64_t band = band_of(job->size), bands = (loop->dim[cross] + band - 1) / band;
     const int64_t dst_line = loop->stride[0][cross], src_line = loop->stride[1][inner];
     const tile_fn tile = tile_of(job->size);
     hone_walk walk;
 
     for (int64_t i = begin; i < end; i++) {
-        const int64_t j = i % bands * TILE;
-        const int lines = (int)HONE_MIN(loop->dim[cross] - j, TILE);
+        const int64_t j = i % bands * band;
+        const int lines = (int)HONE_MIN(loop->dim[cross] - j, band);
         hone_walk_begin(&walk, loop, cross, i / bands);
         char *dst = job->dst + walk.offset[0] + j * dst_line;
         const char *src = job->src + walk.offset[1] + j * (int64_t)job->size;
+        if (job->size == sizeof(float) && ((uintptr_t)src | (uintptr_t)dst) % sizeof(float) == 0) {
+            /* Of any type: the vector code moves bits. */
+            hone_cpu_vector->transpose((const float *)(const void *)src, src_line / (int64_t)sizeof(float),
+                                       (float *)(void *)dst, dst_line / (int64_t)sizeof(float), loop->dim[inner], lines);
+            continue;
+        }
         for (int64_t x = 0; x < loop->dim[inner]; x += TILE)
             tile(dst + x * (int64_t)job->size, dst_line, src + x * src_line, src_line, lines,
                  (int)HONE_MIN(loop->dim[inner] - x, TILE));
@@ -261,8 +274,8 @@ static void run_move(const hone_cpu_call *call, move_job *job)
             hone_cpu_for(call, hone_loop_steps(loop, last - 1) * parts, 16, copy_thin, job);
             return;
         }
-        const int64_t bands = (loop->dim[last - 1] + TILE - 1) / TILE;
-        hone_cpu_for(call, hone_loop_steps(loop, last - 1) * bands, hone_grain(TILE * loop->dim[last]), copy_tiles, job);
+        const int64_t band = band_of(job->size), bands = (loop->dim[last - 1] + band - 1) / band;
+        hone_cpu_for(call, hone_loop_steps(loop, last - 1) * bands, hone_grain(band * loop->dim[last]), copy_tiles, job);
     } else {
         hone_cpu_for(call, rows, hone_grain(loop->dim[last] + 8), copy_rows, job);
     }

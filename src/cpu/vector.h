@@ -96,8 +96,9 @@ typedef struct hone_region_block {
 typedef struct hone_cpu_vector_table {
     int gemm_panels; /* the most that the variants take */
     const hone_gemm_variant *gemm[HONE_TILE_PANELS]; /* [panels - 1] */
-    int int8_rows, int8_panels;
-    void (*int8)(const hone_int8_tile *tile);
+    void (*int8)(const hone_int8_tile *tile); /* at most 8 rows and 2 panels */
+    /* One panel [groups][16][4] of B [depth, cols], whose lines are `row` bytes apart, xor flip, filled up with zeros. */
+    void (*int8_pack)(const uint8_t *b, int64_t row, int64_t depth, int cols, uint8_t flip, int8_t *to);
     void (*depthwise)(const hone_window_tile *tile);
     /* y[i] = the sum times scale, or the largest (NaN wins; scale is not used), of row[r][i] over n >= 1 rows. */
     void (*sum_rows)(const float *const *row, int64_t n, float scale, float *y, int64_t length);

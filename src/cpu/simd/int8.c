@@ -90,6 +90,62 @@ static void tile_row(const uint8_t *a, const int8_t *b, int64_t groups, int32_t 
 
 #endif
 
+typedef uint8_t bytes __attribute__((vector_size(16)));
+typedef uint8_t bytes_loose __attribute__((vector_size(16), aligned(1), may_alias));
+
+static HONE_ALWAYS_INLINE bytes load_line(const uint8_t *b, int cols)
+{
+    uint8_t some[HONE_PANEL] = {0};
+    if (cols == HONE_PANEL)
+        return *(const bytes_loose *)b;
+    memcpy(some, b, (size_t)cols);
+    return *(const bytes_loose *)some;
+}
+
+static void pack_group(const uint8_t *b, int64_t row, int lines, int cols, uint8_t flip, int8_t *to)
+{
+    bytes x[GROUP];
+
+    for (int i = 0; i < GROUP; i++) {
+        uint8_t mask[HONE_PANEL];
+        for (int j = 0; j < HONE_PANEL; j++)
+            mask[j] = i < lines && j < cols ? flip : 0;
+        x[i] = i < lines ? load_line(b + i * row, cols) ^ *(const bytes_loose *)mask : (bytes){0};
+    }
+    for (int j = 0; j < HONE_PANEL; j++)
+        for (int i = 0; i < GROUP; i++)
+            to[j * GROUP + i] = (int8_t)x[i][j];
+}
+
+static HONE_ALWAYS_INLINE void pack_whole_group(const uint8_t *b, int64_t row, bytes flip, int8_t *to)
+{
+    const bytes x0 = load_line(b, HONE_PANEL) ^ flip, x1 = load_line(b + row, HONE_PANEL) ^ flip;
+    const bytes x2 = load_line(b + 2 * row, HONE_PANEL) ^ flip, x3 = load_line(b + 3 * row, HONE_PANEL) ^ flip;
+#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define LOW_PAIRS 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23
+#define HIGH_PAIRS 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31
+    const bytes a = __builtin_shufflevector(x0, x1, LOW), b0 = __builtin_shufflevector(x2, x3, LOW);
+    const bytes c = __builtin_shufflevector(x0, x1, HIGH), d = __builtin_shufflevector(x2, x3, HIGH);
+    *(bytes_loose *)to = __builtin_shufflevector(a, b0, LOW_PAIRS);
+    *(bytes_loose *)(to + 16) = __builtin_shufflevector(a, b0, HIGH_PAIRS);
+    *(bytes_loose *)(to + 32) = __builtin_shufflevector(c, d, LOW_PAIRS);
+    *(bytes_loose *)(to + 48) = __builtin_shufflevector(c, d, HIGH_PAIRS);
+}
+
+void LEVEL(hone_vector_int8_pack)(const uint8_t *b, int64_t row, int64_t depth, int cols, uint8_t flip, int8_t *to)
+{
+    uint8_t all[HONE_PANEL];
+
+    memset(all, flip, sizeof all);
+    for (int64_t k = 0; k < depth; k += GROUP, to += STEP) {
+        if (depth - k >= GROUP && cols == HONE_PANEL)
+            pack_whole_group(b + k * row, row, *(const bytes_loose *)all, to);
+        else
+            pack_group(b + k * row, row, (int)HONE_MIN(depth - k, GROUP), cols, flip, to);
+    }
+}
+
 void LEVEL(hone_vector_int8)(const hone_int8_tile *t)
 {
 #if HONE_W == 16

@@ -4,9 +4,6 @@
 
 #include "cpu/simd/vec.h"
 
-#define HONE_INT8_ROWS 8
-#define HONE_INT8_PANELS 2
-
 extern const hone_gemm_variant LEVEL(hone_gemm_variants_1)[];
 #if HONE_W == 16
 extern const hone_gemm_variant LEVEL(hone_gemm_variants_2)[];
@@ -15,6 +12,7 @@ extern const hone_gemm_variant LEVEL(hone_gemm_variants_4)[];
 #endif
 
 void LEVEL(hone_vector_int8)(const hone_int8_tile *tile);
+void LEVEL(hone_vector_int8_pack)(const uint8_t *b, int64_t row, int64_t depth, int cols, uint8_t flip, int8_t *to);
 void LEVEL(hone_vector_depthwise)(const hone_window_tile *tile);
 void LEVEL(hone_vector_sum_rows)(const float *const *row, int64_t n, float scale, float *y, int64_t length);
 void LEVEL(hone_vector_max_rows)(const float *const *row, int64_t n, float scale, float *y, int64_t length);

@@ -49,6 +49,7 @@ void LEVEL(hone_vector_rows_dot)(const float *w, int64_t ld, const float *x, int
 
 #define BLOCK 16 /* lines of a transposed block: 16 cache lines read, 16 written */
 
+<<<<<<< HEAD
 /* Few planes to pixels and back: the inner loop has a constant count, so that it becomes shuffles. */
 static HONE_ALWAYS_INLINE void planes_to_pixels(const float *restrict src, int64_t ld, float *restrict dst, int n,
                                                 int64_t cols)
@@ -83,11 +84,48 @@ static bool transpose_narrow(const float *src, int64_t ld_src, float *dst, int64
     else
         return false;
     return true;
+=======
+typedef float quad __attribute__((vector_size(16)));
+typedef float quad_loose __attribute__((vector_size(16), aligned(4), may_alias));
+
+static HONE_ALWAYS_INLINE void transpose_4x4(const float *src, int64_t ld_src, float *dst, int64_t ld_dst)
+{
+    const quad a = *(const quad_loose *)src, b = *(const quad_loose *)(src + ld_src);
+    const quad c = *(const quad_loose *)(src + 2 * ld_src), d = *(const quad_loose *)(src + 3 * ld_src);
+    const quad ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quad cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+
+    *(quad_loose *)dst = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
+    *(quad_loose *)(dst + ld_dst) = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
+    *(quad_loose *)(dst + 2 * ld_dst) = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
+    *(quad_loose *)(dst + 3 * ld_dst) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
+}
+
+static void transpose_plain(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows, int64_t cols)
+{
+    for (int64_t j = 0; j < cols; j++)
+        for (int64_t i = 0; i < rows; i++)
+            dst[j * ld_dst + i] = src[i * ld_src + j];
+}
+
+static void transpose_block(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows, int64_t cols)
+{
+    const int64_t r4 = rows & ~(int64_t)3, c4 = cols & ~(int64_t)3;
+
+    for (int64_t i = 0; i < r4; i += 4)
+        for (int64_t j = 0; j < c4; j += 4)
+            transpose_4x4(src + i * ld_src + j, ld_src, dst + j * ld_dst + i, ld_dst);
+    if (r4 < rows)
+        transpose_plain(src + r4 * ld_src, ld_src, dst + r4, ld_dst, rows - r4, c4);
+    if (c4 < cols)
+        transpose_plain(src + c4, ld_src, dst + c4 * ld_dst, ld_dst, rows, cols - c4);
+>>>>>>> b528b4b (cpu: transposes and integer packing in vectors, block transposed convolution)
 }
 
 void LEVEL(hone_vector_transpose)(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows,
                                   int64_t cols)
 {
+<<<<<<< HEAD
     if (transpose_narrow(src, ld_src, dst, ld_dst, rows, cols))
         return;
     for (int64_t i0 = 0; i0 < rows; i0 += BLOCK) {
@@ -97,8 +135,24 @@ void LEVEL(hone_vector_transpose)(const float *src, int64_t ld_src, float *dst, 
             for (int64_t j = j0; j < j1; j++)
                 for (int64_t i = i0; i < i1; i++)
                     dst[j * ld_dst + i] = src[i * ld_src + j];
+=======
+    if (rows == 3) { /* the channels of pictures */
+        for (int64_t j = 0; j < cols; j++, dst += ld_dst) {
+            dst[0] = src[j];
+            dst[1] = src[ld_src + j];
+            dst[2] = src[2 * ld_src + j];
+>>>>>>> b528b4b (cpu: transposes and integer packing in vectors, block transposed convolution)
         }
+        return;
     }
+    if (rows < 4 || cols < 4) {
+        transpose_plain(src, ld_src, dst, ld_dst, rows, cols);
+        return;
+    }
+    for (int64_t i = 0; i < rows; i += BLOCK)
+        for (int64_t j = 0; j < cols; j += BLOCK)
+            transpose_block(src + i * ld_src + j, ld_src, dst + j * ld_dst + i, ld_dst, HONE_MIN(BLOCK, rows - i),
+                            HONE_MIN(BLOCK, cols - j));
 }
 
 static float row_largest(const float *x, int64_t n)

@@ -12,9 +12,8 @@ const hone_cpu_vector_table LEVEL(hone_cpu_vector) = {
     .gemm_panels = 1,
     .gemm = {LEVEL(hone_gemm_variants_1)},
 #endif
-    .int8_rows = HONE_INT8_ROWS,
-    .int8_panels = HONE_INT8_PANELS,
     .int8 = LEVEL(hone_vector_int8),
+    .int8_pack = LEVEL(hone_vector_int8_pack),
     .depthwise = LEVEL(hone_vector_depthwise),
     .sum_rows = LEVEL(hone_vector_sum_rows),
     .max_rows = LEVEL(hone_vector_max_rows),
