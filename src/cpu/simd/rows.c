@@ -49,7 +49,6 @@ void LEVEL(hone_vector_rows_dot)(const float *w, int64_t ld, const float *x, int
 
 #define BLOCK 16 /* lines of a transposed block: 16 cache lines read, 16 written */
 
-<<<<<<< HEAD
 /* Few planes to pixels and back: the inner loop has a constant count, so that it becomes shuffles. */
 static HONE_ALWAYS_INLINE void planes_to_pixels(const float *restrict src, int64_t ld, float *restrict dst, int n,
                                                 int64_t cols)
@@ -84,7 +83,8 @@ static bool transpose_narrow(const float *src, int64_t ld_src, float *dst, int64
     else
         return false;
     return true;
-=======
+}
+
 typedef float quad __attribute__((vector_size(16)));
 typedef float quad_loose __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -119,32 +119,13 @@ static void transpose_block(const float *src, int64_t ld_src, float *dst, int64_
         transpose_plain(src + r4 * ld_src, ld_src, dst + r4, ld_dst, rows - r4, c4);
     if (c4 < cols)
         transpose_plain(src + c4, ld_src, dst + c4 * ld_dst, ld_dst, rows, cols - c4);
->>>>>>> b528b4b (cpu: transposes and integer packing in vectors, block transposed convolution)
 }
 
 void LEVEL(hone_vector_transpose)(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows,
                                   int64_t cols)
 {
-<<<<<<< HEAD
     if (transpose_narrow(src, ld_src, dst, ld_dst, rows, cols))
         return;
-    for (int64_t i0 = 0; i0 < rows; i0 += BLOCK) {
-        const int64_t i1 = HONE_MIN(i0 + BLOCK, rows);
-        for (int64_t j0 = 0; j0 < cols; j0 += BLOCK) {
-            const int64_t j1 = HONE_MIN(j0 + BLOCK, cols);
-            for (int64_t j = j0; j < j1; j++)
-                for (int64_t i = i0; i < i1; i++)
-                    dst[j * ld_dst + i] = src[i * ld_src + j];
-=======
-    if (rows == 3) { /* the channels of pictures */
-        for (int64_t j = 0; j < cols; j++, dst += ld_dst) {
-            dst[0] = src[j];
-            dst[1] = src[ld_src + j];
-            dst[2] = src[2 * ld_src + j];
->>>>>>> b528b4b (cpu: transposes and integer packing in vectors, block transposed convolution)
-        }
-        return;
-    }
     if (rows < 4 || cols < 4) {
         transpose_plain(src, ld_src, dst, ld_dst, rows, cols);
         return;
