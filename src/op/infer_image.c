@@ -13,6 +13,7 @@ hone_status hone_infer_grid_sample(hone_infer *x)
 
     HONE_TRY(hone_infer_check_types(x, 1, HONE_TYPES_FLOAT));
     HONE_TRY(hone_infer_check_rank(x, 0, 3, HONE_MAX_RANK));
+    HONE_TRY(hone_infer_check_filled(x, 0, 2, HONE_MAX_RANK));
     if (rank < 0 || hone_in_rank(x, 1) < 0) {
         for (int i = 2; i < rank; i++)
             shape.dim[i] = HONE_EXTENT_UNKNOWN;

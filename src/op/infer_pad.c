@@ -39,6 +39,7 @@ hone_status hone_infer_pad(hone_infer *x)
     int64_t axes[HONE_MAX_RANK];
     hone_shape shape = *hone_in_shape(x, 0);
     int n, n_axes = shape.rank, axis;
+    unsigned seen = 0;
 
     HONE_TRY(hone_infer_check_types(x, 1, HONE_TYPES_I64));
     HONE_TRY(hone_infer_check_same_type(x, 0, 2));
@@ -58,6 +59,9 @@ hone_status hone_infer_pad(hone_infer *x)
         return hone_error(HONE_ERR_BUILD, "pads has %d entries; %d are needed", n, 2 * n_axes);
     for (int i = 0; i < n_axes; i++) {
         HONE_TRY(hone_axis_normalize(axes[i], shape.rank, &axis));
+        if (seen & (1u << axis))
+            return hone_error(HONE_ERR_BUILD, "axis %d is padded twice; once is allowed", axis);
+        seen |= 1u << axis;
         HONE_TRY(pad_axis(x, pads[i], pads[n_axes + i], &shape.dim[axis]));
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);

@@ -80,6 +80,7 @@ hone_status hone_infer_max_roi_pool(hone_infer *x)
     HONE_TRY(hone_infer_check_types(x, 0, HONE_TYPES_FLOAT));
     HONE_TRY(hone_infer_check_same_type(x, 0, 1));
     HONE_TRY(hone_infer_check_rank(x, 0, 4, 4));
+    HONE_TRY(hone_infer_check_filled(x, 0, 2, 4));
     HONE_TRY(hone_infer_check_rank(x, 1, 2, 2));
     HONE_TRY(
         hone_infer_same_extent(x, hone_in_dim(x, 1, 1), 5, "a region", "its five numbers", NULL));
@@ -103,6 +104,7 @@ hone_status hone_infer_roi_align(hone_infer *x)
     HONE_TRY(hone_infer_check_same_type(x, 0, 1));
     HONE_TRY(hone_infer_check_types(x, 2, HONE_TYPES_INDEX));
     HONE_TRY(hone_infer_check_rank(x, 0, 4, 4));
+    HONE_TRY(hone_infer_check_filled(x, 0, 2, 4));
     HONE_TRY(hone_infer_check_rank(x, 1, 2, 2));
     HONE_TRY(hone_infer_check_rank(x, 2, 1, 1));
     HONE_TRY(

@@ -157,6 +157,9 @@ hone_status hone_infer_resize(hone_infer *x)
     if (shape.rank > 0) {
         HONE_TRY(read_axes(x, shape.rank, &r));
         HONE_TRY(is_given(x, 2) ? by_scales(x, &r, &shape) : by_sizes(x, &r, &shape));
+        for (int i = 0; i < shape.rank; i++)
+            if (shape.dim[i] != 0)
+                HONE_TRY(hone_infer_check_filled(x, 0, i, i + 1));
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
     return HONE_OK;

@@ -91,9 +91,7 @@ hone_status hone_infer_arg_reduce(hone_infer *x)
         shape.rank = 0;
     if (rank > 0) {
         HONE_TRY(hone_axis_normalize(hone_attr_int(x, "axis", 0), rank, &axis));
-        if (hone_in_dim(x, 0, axis) == 0)
-            return hone_error(HONE_ERR_BUILD,
-                              "axis %d has extent 0; it must have elements to choose from", axis);
+        HONE_TRY(hone_infer_check_filled(x, 0, axis, axis + 1));
         shape = reduced(x, 1u << axis, hone_attr_int(x, "keepdims", 1) != 0);
     }
     hone_out_set(x, 0, HONE_I64, &shape);

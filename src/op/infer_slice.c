@@ -165,6 +165,7 @@ hone_status hone_infer_center_crop_pad(hone_infer *x)
 {
     const hone_ints axes = x->attrs->center_crop_pad.axes;
     hone_shape shape = *hone_in_shape(x, 0), wanted;
+    unsigned seen = 0;
     int axis;
 
     HONE_TRY(hone_infer_shape_from(x, 1, &wanted));
@@ -178,6 +179,9 @@ hone_status hone_infer_center_crop_pad(hone_infer *x)
                           n);
     for (int i = 0; i < n; i++) {
         HONE_TRY(hone_axis_normalize(axes.n ? axes.v[i] : i, shape.rank, &axis));
+        if (seen & (1u << axis))
+            return hone_error(HONE_ERR_BUILD, "axes has %d twice; each is allowed once", axis);
+        seen |= 1u << axis;
         shape.dim[axis] = wanted.rank < 0 ? HONE_EXTENT_UNKNOWN : wanted.dim[i];
     }
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);

@@ -92,6 +92,16 @@ hone_status hone_infer_check_rank(const hone_infer *x, int i, int least, int mos
                       most);
 }
 
+hone_status hone_infer_check_filled(const hone_infer *x, int i, int first, int end)
+{
+    for (int axis = first; axis < HONE_MIN(end, hone_in_rank(x, i)); axis++)
+        if (hone_in_dim(x, i, axis) == 0)
+            return hone_error(HONE_ERR_BUILD,
+                              "axis %d of input %d has extent 0; it must have elements to read",
+                              axis, i);
+    return HONE_OK;
+}
+
 hone_status hone_infer_check_scalar(const hone_infer *x, int i)
 {
     if (!hone_infer_has(x, i))

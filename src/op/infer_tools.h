@@ -71,6 +71,8 @@ bool hone_attr_is_last(const hone_infer *x);
 hone_status hone_infer_check_types(const hone_infer *x, int i, unsigned types);
 hone_status hone_infer_check_same_type(const hone_infer *x, int i, int k);
 hone_status hone_infer_check_rank(const hone_infer *x, int i, int least, int most);
+/* Axes [first, end) of input i have elements to read. */
+hone_status hone_infer_check_filled(const hone_infer *x, int i, int first, int end);
 /* Input i, where there is one, has one element. */
 hone_status hone_infer_check_scalar(const hone_infer *x, int i);
 /* Input i, where there is one, is a row of `extent` elements. */
