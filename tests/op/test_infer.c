@@ -316,6 +316,25 @@ static const infer_case linear[] = {
      "float32[n,h,8] float32[n,h,6] float32[n,h,6]", "error: input 1 has extent 6"},
 };
 
+static const infer_case tfidf[] = {
+    {"tfidf_vectorizer",
+     "max_gram_length=2, ngram_counts=[0, 4], ngram_indexes=[0, 1, 2, 3, 4, 5, 6], pool_int64s=[2, "
+     "3, 5, 4, 5, 6, 7, 8, 6, 7]",
+     "int32[n,6]", "float32[n,7]"},
+    {"tfidf_vectorizer", "ngram_counts=[0], ngram_indexes=[3, 1], pool_strings=[\"a\", \"b\"]",
+     "string[6]", "float32[4]"},
+    {"tfidf_vectorizer", "ngram_counts=[0], ngram_indexes=[0], pool_int64s=[2, 3]", "int32[6]",
+     "error: the pool has 2 n-grams but ngram_indexes 1 entries"},
+    {"tfidf_vectorizer", "ngram_counts=[0, 1], ngram_indexes=[0, 1], pool_int64s=[2, 3]",
+     "int32[6]", "error: the pool has 1 entries for its 2-grams"},
+    {"tfidf_vectorizer", "ngram_counts=[3], ngram_indexes=[0, 1], pool_int64s=[2, 3]", "int32[6]",
+     "error: an entry of ngram_counts is 3; 0 to 2 are allowed"},
+    {"tfidf_vectorizer", "ngram_counts=[0], ngram_indexes=[0, -1], pool_int64s=[2, 3]", "int32[6]",
+     "error: an entry of ngram_indexes is -1"},
+    {"tfidf_vectorizer", "ngram_counts=[0], ngram_indexes=[0, 1], pool_int64s=[2, 3]", "float32[6]",
+     "error: input 0 is float32"},
+};
+
 static const infer_case rnn[] = {
     {"lstm", "hidden_size=5", "float32[h,n,3] float32[1,20,3] float32[1,20,5]",
      "float32[h,1,n,5]; float32[1,n,5]; float32[1,n,5]"},
@@ -730,6 +749,7 @@ TEST_TABLE(pool)
 TEST_TABLE(matmul)
 TEST_TABLE(attention)
 TEST_TABLE(linear)
+TEST_TABLE(tfidf)
 TEST_TABLE(rnn)
 TEST_TABLE(view)
 TEST_TABLE(move)
@@ -769,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_infer_matmul),
         cmocka_unit_test(test_infer_attention),
         cmocka_unit_test(test_infer_linear),
+        cmocka_unit_test(test_infer_tfidf),
         cmocka_unit_test(test_infer_rnn),
         cmocka_unit_test(test_infer_view),
         cmocka_unit_test(test_infer_move),
