@@ -102,8 +102,10 @@ static int64_t draw(const hone_tensor *x, int64_t at, int64_t n, double share)
 {
     double max = -INFINITY, sum = 0, run = 0;
 
-    for (int64_t k = 0; k < n; k++)
-        max = fmax(max, hone_get(x, at + k));
+    for (int64_t k = 0; k < n; k++) {
+        const double v = hone_get(x, at + k);
+        max = v > max ? v : max;
+    }
     for (int64_t k = 0; k < n; k++)
         sum += exp(hone_get(x, at + k) - max);
     for (int64_t k = 0; k < n; k++) {

@@ -55,10 +55,10 @@ static HONE_ALWAYS_INLINE vf vf_log(vf x)
 {
     const vm tiny = vf_lt(x, vf_splat(1.17549435e-38f));
     const vf big = vm_select(tiny, x * 8388608.0f, x); /* denormals are brought into the normal range */
-    const vi bits = vf_bits(big);
+    const vi bits = vf_bits(big) & 0x7fffffff; /* what is negative is answered below */
     /* The exponent of x / sqrt(1/2), so that the mantissa lies in [sqrt(1/2), sqrt(2)). */
     const vi e = (bits - 0x3f3504f3) >> 23;
-    const vf m = vf_of_bits(bits - (e << 23));
+    const vf m = vf_of_bits(bits - e * (1 << 23));
     const vf n = vf_of_int(e) - vm_select(tiny, vf_splat(23.0f), vf_splat(0.0f));
     const vf f = m - 1.0f;
     vf p = vf_splat(-0.0785947219f); /* 6e-9 */
