@@ -1,4 +1,4 @@
-/* The set "lanes", second part: transposed convolutions whose windows do not overlap are plain
+/* The set "lanes", transposed convolutions: those whose windows do not overlap are plain
  * products. Every output pixel comes from one input pixel, so the product of input pixels with all
  * taps at once gives all outputs, in another order. */
 #include "opt/edit.h"

@@ -1,5 +1,5 @@
-/* The set "canonical", fourth part: products with one-hot rows are table look-ups, and what is
- * computed of a looked-up row is computed of the table once, when the plan is made. */
+/* The sets "canonical" and "tables", look-ups: products with one-hot rows are table look-ups, and
+ * what is computed of a looked-up row is computed of the table once, when the plan is made. */
 #include "opt/edit.h"
 #include "opt/rules.h"
 

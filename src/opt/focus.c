@@ -1,4 +1,4 @@
-/* The set "canonical", third part: strided slices stacked in front of a convolution (the "focus" of
+/* The set "canonical", focus: strided slices stacked in front of a convolution (the "focus" of
  * detection networks) are one convolution with a larger window and step on the picture itself. */
 #include "opt/edit.h"
 #include "opt/rules.h"

@@ -4,6 +4,7 @@
  * something before it has changed, so that a chain of shape arithmetic falls in one go. A tensor of
  * equal elements (a splat) stays one through pointwise and movement operators, so that gigabytes of
  * constant weights cost nothing. Random operators and loops are left alone. */
+#include "opt/branches.h"
 #include "opt/edit.h"
 #include "opt/rules.h"
 
@@ -268,67 +269,6 @@ static bool fold_known(folding *f, hone_node *n)
     return changed;
 }
 
-/* Constants of a body become constants of the graph that takes its nodes over. */
-static void adopt_constant(hone_graph *g, const hone_graph *from, hone_value *v)
-{
-    if (hone_is_constant(v) && v->graph == from)
-        v->graph = g;
-}
-
-/* The node again, in front of `before`, with its bodies; its values' uses go over to the new one's.
- */
-static void adopt_node(hone_node *before, hone_node *old)
-{
-    hone_graph *g = before->graph;
-    const char *names[HONE_ANY];
-
-    for (int i = 0; i < old->n_in; i++)
-        adopt_constant(g, old->graph, old->in[i]);
-    hone_node *made =
-        hone_node_create(g, before, old->op, old->name, old->in, old->n_in, old->n_out);
-    made->attrs = old->attrs;
-    made->n_sub = old->n_sub;
-    made->sub = old->sub;
-    for (int k = 0; k < made->n_sub; k++)
-        made->sub[k]->owner = made;
-    for (int k = 0; k < old->n_out; k++) {
-        if (old->out[k] == NULL) {
-            made->out[k] = NULL;
-            continue;
-        }
-        names[0] = old->out[k]->name;
-        made->out[k]->type = old->out[k]->type;
-        made->out[k]->n_elem = old->out[k]->n_elem;
-        made->out[k]->elem = old->out[k]->elem;
-        hone_value_replace(old->out[k], made->out[k]);
-        if (made->out[k]->name != names[0])
-            hone_value_rename(made->out[k], names[0]);
-    }
-    old->n_sub = 0;
-    hone_node_remove(old);
-}
-
-/* before: y = if(true) { then } { else }      after: the nodes of `then`, its outputs in the place
- * of y
- *
- * Legal when the condition is a constant: the other branch can never run. Saves a decision at run
- * time and opens the branch to all other passes. Returns the first node to walk on with. */
-static hone_node *inline_branch(folding *f, hone_node *n, bool taken)
-{
-    hone_graph *branch = n->sub[taken ? 0 : 1];
-    hone_node *const previous = n->prev;
-
-    while (branch->first != NULL)
-        adopt_node(n, branch->first);
-    for (int k = 0; k < n->n_out && k < branch->n_out; k++) {
-        adopt_constant(f->graph, branch, branch->out[k]);
-        if (n->out[k] != NULL)
-            hone_value_replace(n->out[k], branch->out[k]);
-    }
-    f->changed = true;
-    return previous != NULL ? previous->next : f->graph->first;
-}
-
 static bool known_condition(const hone_node *n, bool *taken)
 {
     int64_t condition;
@@ -347,7 +287,8 @@ static hone_status fold_graph(folding *f)
         next = n->next;
         if (known_condition(
                 n, &taken)) { /* before inference: the other branch may contradict the shapes */
-            hone_node *first = inline_branch(f, n, taken);
+            hone_node *first = hone_branch_inline(n, taken);
+            f->changed = true;
             hone_node_remove(n);
             next = first == n ? next : first;
             continue;
@@ -360,91 +301,6 @@ static hone_status fold_graph(folding *f)
     return HONE_OK;
 }
 
-/* ---- branches that cannot run ---- */
-
-/* A graph that has not been taken out of the module with one of its owners. */
-static bool is_alive(const hone_graph *g)
-{
-    for (; g->owner != NULL; g = g->owner->graph)
-        if (g->owner->graph == NULL)
-            return false;
-    return true;
-}
-
-/* The other branch's outputs tell what the type of each output is. */
-static const hone_value *twin_of(const hone_graph *branch, int index)
-{
-    const hone_node *owner = branch->owner;
-    const hone_graph *other = owner->sub[owner->sub[0] == branch ? 1 : 0];
-    return index < other->n_out ? other->out[index] : NULL;
-}
-
-/* An index that is 1 or 2, which inference cannot know: 1 + the owner's condition, as a scalar. */
-static hone_value *make_unknown_index(hone_graph *g, const char *name)
-{
-    static const int64_t one = 1;
-    const hone_dims none = {1, {0}}, scalar = {0, {0}};
-    hone_node *cast = hone_node_create(g, NULL, HONE_OP_cast, name, g->owner->in, 1, 1);
-    cast->attrs.cast.to = HONE_I64;
-    hone_value *flat[2] = {cast->out[0], hone_graph_constant(g, NULL, HONE_I64, &none, &one, 0)};
-    hone_node *reshape = hone_node_create(g, NULL, HONE_OP_reshape, name, flat, 2, 1);
-    hone_value *sum[2] = {reshape->out[0],
-                          hone_graph_constant(g, NULL, HONE_I64, &scalar, &one, sizeof one)};
-    hone_node *add = hone_node_create(g, NULL, HONE_OP_add, name, sum, 2, 1);
-    const bool fine = hone_node_infer(cast) == HONE_OK && hone_node_infer(reshape) == HONE_OK &&
-                      hone_node_infer(add) == HONE_OK;
-    return fine ? add->out[0] : NULL;
-}
-
-/* A value of v's type whose computation fails: element `index` of a tensor that has one. */
-static hone_value *make_failing(hone_graph *g, const hone_value *v, hone_value *index,
-                                const char *name)
-{
-    static const char zero[16];
-    hone_dims dims;
-
-    if (v == NULL || index == NULL || !hone_value_is_static(v) || v->type.dtype == HONE_STRING ||
-        !hone_shape_dims(&v->type.shape, &dims) || dims.rank == HONE_MAX_RANK)
-        return NULL;
-    memmove(&dims.dim[1], &dims.dim[0], (size_t)dims.rank * sizeof dims.dim[0]);
-    dims.dim[0] = 1;
-    dims.rank++;
-    hone_value *in[2] = {hone_graph_splat(g, NULL, v->type.dtype, &dims, zero), index};
-    hone_node *n = hone_node_create(g, NULL, HONE_OP_gather, name, in, 2, 1);
-    return hone_node_infer(n) == HONE_OK ? n->out[0] : NULL;
-}
-
-/* before: if(c) { a } { b, whose shapes contradict each other }      after: if(c) { a } { fails }
- *
- * Legal because taking b was an error before. Models with a branch for each sampling rate are such:
- * only one of them fits the input's extents. false where the types of b's outputs cannot be told.
- */
-static bool give_up_branch(folding *f)
-{
-    hone_graph *g = f->graph;
-
-    if (g->owner == NULL || g->owner->op != HONE_OP_if)
-        return false;
-    static const char name[] = "a branch that does not fit the shapes";
-    hone_node *const last = g->last;
-    hone_value *index = make_unknown_index(g, name);
-    for (int i = 0; i < g->n_out; i++) {
-        hone_value *v = make_failing(g, twin_of(g, i), index, name);
-        if (v == NULL)
-            return false;
-        hone_graph_set_output(g, i, v);
-    }
-    for (hone_node *n = last, *prev; n != NULL; n = prev) {
-        prev = n->prev;
-        hone_node_remove(n);
-    }
-    hone_log(f->pass->options->logger, HONE_LOG_WARNING,
-             "node \"%s\" (if): branch \"%s\" does not fit the shapes; taking it will be an error",
-             g->owner->name, g->name);
-    f->changed = true;
-    return true;
-}
-
 hone_status hone_pass_fold(hone_pass_context *c)
 {
     int n = 0;
@@ -454,7 +310,7 @@ hone_status hone_pass_fold(hone_pass_context *c)
 
     for (int i = 0; i < n; i++) {
         folding f = {.pass = c, .graph = graphs[i], .changed = changed};
-        if (!is_alive(graphs[i]))
+        if (!hone_graph_is_alive(graphs[i]))
             continue; /* a branch that was not taken */
         failed[i] = fold_graph(&f);
         if (failed[i] != HONE_OK && graphs[i]->owner == NULL)
@@ -462,10 +318,11 @@ hone_status hone_pass_fold(hone_pass_context *c)
         changed = f.changed;
     }
     for (int i = n - 1; i >= 0; i--) {
-        folding f = {.pass = c, .graph = graphs[i]};
-        if (failed[i] != HONE_OK && is_alive(graphs[i]) && !give_up_branch(&f))
+        if (failed[i] == HONE_OK || !hone_graph_is_alive(graphs[i]))
+            continue;
+        if (!hone_branch_give_up(graphs[i], c->options->logger))
             return failed[i];
-        changed |= f.changed;
+        changed = true;
     }
     c->changed |= changed;
     if (!changed)

@@ -1,4 +1,4 @@
-/* The set "canonical", fifth part: large maximum windows are made of small ones. A maximum may be
+/* The set "canonical", pools: large maximum windows are made of small ones. A maximum may be
  * taken in any order and as often as one likes, so a window is the window of windows. Averages are
  * not: they round. */
 #include "opt/edit.h"

@@ -1,4 +1,4 @@
-/* The sets "canonical" and "scale", second part: constant scales and shifts of output channels go
+/* The set "canonical", scales: constant scales and shifts of output channels go
  * into the weights and bias of the contraction before them. The one idea: whatever it was written
  * as (batch normalisation, Mul, Add, Sub, Div), it is y = scale[c] * x + shift[c]; one function
  * folds that into any anchor. It does not look through other operators. */
