@@ -88,6 +88,22 @@ typedef struct hone_build_options {
 ///          HONE_ERR_MEMORY, HONE_ERR_LIMIT, HONE_ERR_CANCELLED
 HONE_API hone_status hone_build(const hone_model *model, const hone_build_options *options, hone_plan **out);
 
+/// NVRTC, which compiles GPU kernels. Building for a GPU needs it, running a plan does not.
+typedef struct hone_compiler_info {
+    size_t size;
+    const char *file;    ///< the library that was found
+    const char *include; ///< the folder of CUDA's headers near it; NULL: none
+    const char *archs;   ///< "sm_75 sm_80 ...": what it makes machine code for
+    int major, minor;    ///< its CUDA version
+} hone_compiler_info;
+
+/// Looks for NVRTC in the file or folder that the environment variable HONE_NVRTC names, or else on the library path, in
+/// CUDA toolkits, and in the Python package nvidia-cuda-nvrtc; fills *info, whose size field the caller sets. Texts last as
+/// long as the process. Threads: any.
+///
+/// Errors   HONE_ERR_UNSUPPORTED  it was not found: the message says how to get it
+HONE_API hone_status hone_compiler_describe(hone_compiler_info *info);
+
 #ifdef __cplusplus
 }
 #endif

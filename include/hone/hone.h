@@ -35,6 +35,39 @@ HONE_API const char *hone_version(void);
 /// forces one that the machine has.
 HONE_API const char *hone_cpu_text(void);
 
+// ---- devices ----------------------------------------------------------------------------------------------------------
+
+/// How many NVIDIA GPUs the driver shows; it is opened by the first call. Threads: any.
+///
+/// Errors   HONE_ERR_DEVICE  there is no driver, it is too old, or it has no GPU: the message says what to do
+HONE_API hone_status hone_device_count(int *out);
+
+/// A GPU, as its driver describes it. Numbers that the driver does not say are 0.
+typedef struct hone_device_info {
+    size_t size;
+    const char *name;     ///< "NVIDIA H200"
+    const char *arch;     ///< "sm_90"
+    const char *uuid;     ///< "GPU-01234567-..."
+    const char *pci;      ///< "0000:17:00.0"
+    const char *driver;   ///< "580.65.06"; "" where the system does not say
+    int cuda_version;     ///< the newest that the driver runs: 13000 is 13.0
+    int multiprocessors;
+    int clock_mhz, memory_clock_mhz; ///< the highest
+    int memory_bus_bits;
+    size_t memory_bytes;
+    size_t l2_bytes;
+    size_t shared_bytes;  ///< the most shared memory that one block can have
+    bool is_integrated;   ///< shares the host's memory (Jetson)
+} hone_device_info;
+
+/// Fills *info, whose size field the caller sets. Makes no context: cheap, and takes no device memory.
+///
+/// index    of "cuda:N"
+/// Errors   HONE_ERR_ARGUMENT  there is no such device
+///          HONE_ERR_DEVICE    as above
+/// Threads: texts are valid until the thread's next question about a device
+HONE_API hone_status hone_device_describe(int index, hone_device_info *info);
+
 // ---- plans ------------------------------------------------------------------------------------------------------------
 
 /// A compiled model: data, never code. Threads: immutable, any number may use it.

@@ -2,7 +2,6 @@
 #ifndef HONE_CLI_MACHINE_H
 #define HONE_CLI_MACHINE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* "AMD EPYC 9575F 64-Core Processor"; "CPU" where the system does not say. */
@@ -18,8 +17,5 @@ const char *hone_machine_governor(void);
 int64_t hone_machine_cache(int level); /* bytes, of the first CPU; 0: not known */
 int64_t hone_machine_memory(void);     /* bytes */
 int64_t hone_machine_peak(void);       /* bytes resident at most so far, of this process */
-
-/* "libcuda.so.1" can be opened. */
-bool hone_machine_has_cuda(void);
 
 #endif

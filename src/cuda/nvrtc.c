@@ -107,7 +107,12 @@ static hone_status not_found(void)
     const char *named = getenv("HONE_NVRTC");
 
     if (named && *named)
-        return hone_while(HONE_ERR_UNSUPPORTED, "HONE_NVRTC names \"%s\"", named);
+        return hone_error(
+            HONE_ERR_UNSUPPORTED,
+            "opening NVRTC, which compiles GPU kernels: none could be opened at \"%s\", "
+            "which HONE_NVRTC names; \"pip install nvidia-cuda-nvrtc\" or a CUDA "
+            "toolkit brings one, which is found where HONE_NVRTC is not set",
+            named);
     return hone_error(HONE_ERR_UNSUPPORTED,
                       "opening NVRTC, which compiles GPU kernels: no libnvrtc.so was found; \"pip "
                       "install nvidia-cuda-nvrtc\" or a CUDA toolkit brings it, and HONE_NVRTC can "

@@ -17,6 +17,8 @@ NEEDS = {
     "hone_build": LIBC | {"libhone.so"},
     "hone_media": LIBC | {"libhone.so", "libjpeg.so", "libpng16.so", "libz.so"},
 }
+# What a library must not even name: the runtime does without the compiler of kernels.
+FOREIGN = {"hone": [b"libnvrtc"]}
 SIZE_LIMIT = 1_500_000  # bytes of code and data
 
 
@@ -54,6 +56,8 @@ def faults_of(name, library):
     faults = compare(f"{table} against the headers", listed, declared(name))
     faults += compare(f"{library} against {table}", exported(library), listed)
     faults += [f"{library}: needs {n}" for n in sorted(needed(library) - NEEDS[name])]
+    contents = Path(library).read_bytes()
+    faults += [f"{library}: names {word.decode()}" for word in FOREIGN.get(name, []) if word in contents]
     text, data = map(int, output_of("size", library).splitlines()[1].split()[:2])
     if text + data > SIZE_LIMIT:
         faults.append(f"{library}: code and data take {text + data} bytes; allowed are {SIZE_LIMIT}")

@@ -70,6 +70,10 @@ says out "usage: hone COMMAND"
 
 expect 0 doctor --json
 json out 'd["schema"] == 1 and d["cores"] >= 1'
+json out 'len(d["devices"]) >= 1 if d["cuda_driver"] else d["devices"] == [] and len(d["notes"]) >= 1'
 expect 0 doctor
 says out instructions
+export HONE_NVRTC=/nowhere
+expect 0 doctor
+says out "pip install nvidia-cuda-nvrtc"
 finish
