@@ -230,14 +230,29 @@ typedef struct carried {
     hone_value **out;    /* out of the body */
 } carried;
 
+/* A change may take a round for each value that it is handed on to, so hostile loops would take the
+ * square of their size: after a few rounds every rank is given up, and then little is left to
+ * change. */
+enum {
+    ROUNDS_PATIENT = 32,
+    ROUNDS_MOST = 40
+};
+
 static hone_status infer_body(hone_graph *body, const carried *c)
 {
     bool changed = true;
 
     for (int i = 0; i < c->n; i++)
         HONE_TRY(hone_while(enter_carried(c->in[i], c->before[i]), "carried value %d", i));
-    while (changed) {
+    for (int round = 0; changed; round++) {
         changed = false;
+        for (int i = 0; i < c->n && round == ROUNDS_PATIENT; i++)
+            if (c->in[i]->type.kind == HONE_KIND_TENSOR)
+                widen_rank(c->in[i]);
+        if (round == ROUNDS_MOST)
+            return hone_error(HONE_ERR_LIMIT,
+                              "the types of carried values change in more than %d rounds",
+                              ROUNDS_MOST);
         HONE_TRY(hone_graph_infer(body));
         for (int i = 0; i < c->n; i++)
             HONE_TRY(

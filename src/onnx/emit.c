@@ -25,9 +25,10 @@ static hone_status check_arity(hone_call *call, hone_op_id op, hone_value *const
 static hone_node *create(hone_call *call, hone_op_id op, const hone_attrs *attrs,
                          hone_value *const *in, int n_in, int n_out)
 {
-    if (++call->import->n_nodes > HONE_IMPORT_MAX_NODES && call->status == HONE_OK)
-        call->status =
-            hone_error(HONE_ERR_LIMIT, "the model has more than %d nodes", HONE_IMPORT_MAX_NODES);
+    const hone_status st = hone_import_spend(call->import, 1);
+
+    if (call->status == HONE_OK)
+        call->status = st;
     hone_node *node = hone_node_create(call->graph, NULL, op, call->name, in, n_in, n_out);
     if (attrs)
         node->attrs = *attrs;

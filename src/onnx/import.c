@@ -37,10 +37,6 @@ static void set_properties(hone_import *im)
     hone_module_property(im->module, "graph", model->graph->name);
 }
 
-enum {
-    MAX_OPSETS = 256
-};
-
 static hone_status check_opsets(hone_import *im)
 {
     const hone_onnx_model *model = im->model;
@@ -49,10 +45,10 @@ static hone_status check_opsets(hone_import *im)
         hone_log(im->options->logger, HONE_LOG_WARNING,
                  "the model has IR version %lld; Hone knows those up to %d",
                  (long long)model->ir_version, NEWEST_IR);
-    if (model->opset_import.n > MAX_OPSETS)
+    if (model->opset_import.n > HONE_IMPORT_MAX_OPSETS)
         return hone_error(HONE_ERR_LIMIT,
                           "importing the model: it imports %d opsets; %d are possible",
-                          model->opset_import.n, MAX_OPSETS);
+                          model->opset_import.n, HONE_IMPORT_MAX_OPSETS);
     for (int i = 0; i < model->opset_import.n; i++) {
         const hone_onnx_opset *opset = &model->opset_import.v[i];
         const int newest = hone_onnx_newest_opset(hone_onnx_domain(opset->domain));

@@ -71,7 +71,8 @@ typedef struct hone_import {
     hone_lookup files;                  /* location -> hone_map */
     HONE_VEC(hone_list) lists;          /* in the order of their values' ids */
     HONE_VEC(const char *) unsupported; /* lines of the report */
-    int n_unsupported, n_nodes;
+    int n_unsupported;
+    size_t work;
     int64_t n_done, n_total;
 } hone_import;
 
@@ -96,14 +97,22 @@ struct hone_call {
 };
 
 enum {
-    HONE_IMPORT_MAX_DEPTH = 64,              /* subgraphs and functions within one another */
-    HONE_IMPORT_MAX_NODES = 2 * 1024 * 1024, /* after inlining */
-    HONE_IMPORT_MAX_NAME = 512,              /* longer names of inner values are cut */
-    HONE_IMPORT_MAX_LIST = 4096,             /* items of a sequence */
-    HONE_IMPORT_MAX_REPORT = 24              /* lines; further nodes are counted */
+    HONE_IMPORT_MAX_DEPTH = 64, /* subgraphs and functions within one another */
+    HONE_IMPORT_MAX_WORK =
+        1024 * 1024,                  /* nodes after inlining, and what else costs time or memory */
+    HONE_IMPORT_MAX_ATTRIBUTES = 128, /* of a node or function */
+    HONE_IMPORT_MAX_OPSETS = 256,
+    HONE_IMPORT_MAX_NAME = 512,  /* longer names of inner values are cut */
+    HONE_IMPORT_MAX_LIST = 4096, /* items of a sequence */
+    HONE_IMPORT_MAX_REPORT = 24  /* lines; further nodes are counted */
 };
 #define HONE_IMPORT_MAX_SPREAD                                                                     \
     ((size_t)1 << 30) /* bytes of one tensor that is not stored densely */
+
+/* Counts what the file makes the importer do against HONE_IMPORT_MAX_WORK: one for each node, and
+ * as much as a node's time and memory for other things. A function's contents count at every call.
+ */
+hone_status hone_import_spend(hone_import *im, size_t work);
 
 /* import_sequence.c */
 const hone_list *hone_list_find(const hone_import *im, const hone_value *value); /* or NULL */

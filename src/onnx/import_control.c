@@ -86,6 +86,7 @@ static hone_status import_body(hone_call *call, hone_node *node, const hone_onnx
     if (++frame.depth > HONE_IMPORT_MAX_DEPTH)
         return hone_error(HONE_ERR_LIMIT, "functions and subgraphs are nested more than %d deep",
                           HONE_IMPORT_MAX_DEPTH);
+    HONE_TRY(hone_import_spend(im, (size_t)proto->input.n + (size_t)proto->output.n));
     frame.prefix = hone_call_prefix(call);
     frame.in_body = true;
     hone_graph *body = hone_graph_create(im->module, node, *proto->name ? proto->name : call->name);

@@ -14,6 +14,15 @@ hone_status hone_import_functions(hone_import *im)
 {
     for (int i = 0; i < im->model->functions.n; i++) {
         const hone_onnx_function *f = &im->model->functions.v[i];
+        if (f->attribute.n > HONE_IMPORT_MAX_ATTRIBUTES ||
+            f->attribute_proto.n > HONE_IMPORT_MAX_ATTRIBUTES ||
+            f->opset_import.n > HONE_IMPORT_MAX_OPSETS)
+            return hone_error(HONE_ERR_LIMIT,
+                              "importing function \"%.200s\": %d attributes, %d defaults and %d "
+                              "opsets; %d, %d and %d are possible",
+                              f->name, f->attribute.n, f->attribute_proto.n, f->opset_import.n,
+                              HONE_IMPORT_MAX_ATTRIBUTES, HONE_IMPORT_MAX_ATTRIBUTES,
+                              HONE_IMPORT_MAX_OPSETS);
         if (!*f->name)
             return hone_error(HONE_ERR_FORMAT, "importing function %d: it has no name", i);
         if (!hone_lookup_add(&im->functions, key_of(im, f->domain, f->name, f->overload), f))

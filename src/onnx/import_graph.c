@@ -39,6 +39,7 @@ static hone_status add_constant(hone_import *im, const hone_frame *frame, hone_s
     if (!*name)
         return hone_error(HONE_ERR_FORMAT, "importing graph \"%.200s\": an initializer has no name",
                           graph->name);
+    HONE_TRY(hone_import_spend(im, 1));
     hone_value *value = hone_graph_constant(graph, hone_frame_name(im, frame, name), a->dtype,
                                             &a->dims, a->data, a->size);
     return hone_scope_add(scope, name, value, "initializer");

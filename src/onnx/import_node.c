@@ -1,6 +1,8 @@
 /* One node: its inputs looked up, its row of onnx.def found, its importer run, its outputs named. A
  * node that cannot be taken is put on the report and replaced by values of unknown type, so that
  * the rest is looked at too. */
+#include <stdio.h>
+
 #include "onnx/import.h"
 
 #include "base/log.h"
@@ -73,9 +75,24 @@ static hone_status resolve(hone_call *c, const hone_onnx_attribute *attribute,
     return HONE_OK;
 }
 
+hone_status hone_import_spend(hone_import *im, size_t work)
+{
+    if (work > HONE_IMPORT_MAX_WORK - HONE_MIN(im->work, (size_t)HONE_IMPORT_MAX_WORK))
+        return hone_error(HONE_ERR_LIMIT,
+                          "the model, with its functions in the place of their calls, is over the "
+                          "limit of %d nodes",
+                          HONE_IMPORT_MAX_WORK);
+    im->work += work;
+    return HONE_OK;
+}
+
 static hone_status find_attributes(hone_call *c)
 {
     const int n = c->proto->attribute.n;
+
+    if (n > HONE_IMPORT_MAX_ATTRIBUTES)
+        return hone_error(HONE_ERR_LIMIT, "it has %d attributes; %d are possible", n,
+                          HONE_IMPORT_MAX_ATTRIBUTES);
 
     c->attributes = hone_arena_array(c->import->arena, (size_t)n, sizeof *c->attributes);
     c->used = hone_arena_array(c->import->arena, (size_t)n, sizeof *c->used);
@@ -146,7 +163,11 @@ static hone_status run_row(hone_call *c)
 
 static hone_status run(hone_call *c)
 {
-    const hone_onnx_function *function = hone_import_function_find(c->import, c->proto);
+    const hone_onnx_node *proto = c->proto;
+    const hone_onnx_function *function = hone_import_function_find(c->import, proto);
+    const size_t edges = (size_t)proto->input.n + (size_t)proto->output.n;
+
+    HONE_TRY(hone_import_spend(c->import, 1 + (edges + (size_t)proto->attribute.n) / 8));
 
     c->n_out = c->proto->output.n;
     while (c->n_out > 0 && !*c->proto->output.v[c->n_out - 1])
@@ -163,13 +184,13 @@ static hone_status run(hone_call *c)
 static void report(hone_call *c, const char *reason)
 {
     hone_import *im = c->import;
-    const char *line =
-        hone_arena_format(im->arena, "  node \"%.100s\": %.60s, %.40s opset %lld: %.200s", c->name,
-                          c->proto->op_type, domain_text(c->domain), (long long)c->opset, reason);
+    char line[512];
 
+    snprintf(line, sizeof line, "  node \"%.100s\": %.60s, %.40s opset %lld: %.200s", c->name,
+             c->proto->op_type, domain_text(c->domain), (long long)c->opset, reason);
     im->n_unsupported++;
     if (im->unsupported.n < HONE_IMPORT_MAX_REPORT)
-        *hone_vec_push(im->arena, &im->unsupported) = line;
+        *hone_vec_push(im->arena, &im->unsupported) = hone_arena_text(im->arena, line);
     hone_log(im->options->logger, HONE_LOG_DETAIL, "not supported: %s", line);
 }
 

@@ -6,6 +6,10 @@
 
 #include "base/tensor.h"
 
+enum {
+    BYTES_OF_WORK = 4096 /* bytes converted cost as much as one node */
+};
+
 /* In which field the elements of a type stand when they are not raw. `unit` bytes are kept of each
  * number: a whole element, half a complex one, or a byte of packed elements. */
 typedef struct typed_row {
@@ -124,6 +128,7 @@ static hone_status typed(hone_import *im, const hone_onnx_tensor *tensor, hone_o
         out->data = whole.data;
         return HONE_OK;
     }
+    HONE_TRY(hone_import_spend(im, out->size / BYTES_OF_WORK));
     uint8_t *data = hone_arena_alloc(im->arena, out->size);
     out->data = data;
     if (row->wire == HONE_PB_VARINT)
@@ -139,6 +144,7 @@ static hone_status strings(hone_import *im, const hone_onnx_tensor *tensor, int6
         return hone_error(HONE_ERR_FORMAT,
                           "importing tensor \"%s\": it has %d texts; its dims need %lld",
                           tensor->name, tensor->string_data.n, (long long)n);
+    HONE_TRY(hone_import_spend(im, out->size / BYTES_OF_WORK));
     hone_string *v = hone_arena_array(im->arena, (size_t)n, sizeof *v);
     for (int64_t i = 0; i < n; i++) {
         const hone_bytes text = tensor->string_data.v[i];
@@ -255,6 +261,7 @@ hone_status hone_import_sparse(hone_import *im, const hone_onnx_sparse_tensor *s
                           "importing sparse tensor \"%s\": values, indices and dims do not fit",
                           name);
     const size_t element = (size_t)hone_dtype_bits(dense.dtype) / 8;
+    HONE_TRY(hone_import_spend(im, dense.size / BYTES_OF_WORK));
     char *data = hone_arena_alloc(im->arena, dense.size);
     for (int64_t k = 0; k < values.dims.dim[0]; k++) {
         const int64_t position = sparse_position(&indices, &dense.dims, k);

@@ -236,26 +236,95 @@ static void test_hostile_nested_ifs(void **state)
     }
 }
 
-/* Each function calls the next one twice: 2^n calls of the last one. */
+/* Each function calls the next one twice: 2^n calls of the last one, which makes a node, a constant
+ * or nothing. */
 static void test_hostile_functions_that_double(void **state)
 {
     (void)state;
-    static const int depths[] = {4, 16, 40, 63, 70};
-    for (int k = 0; k < HONE_COUNT(depths); k++) {
+    static const int depths[] = {4, 40, 70};
+    static const char *const last[] = {"opset 13; b = Neg(a)",
+                                       "opset 13; b = Constant() value_int=1", ""};
+    for (int k = 0; k < HONE_COUNT(depths) * HONE_COUNT(last); k++) {
+        const int depth = depths[k / HONE_COUNT(last)];
+        const int kind = k % HONE_COUNT(last);
         char text[16384], *at = text;
-        add_text(&at, "opset 13; opset f 1; in x f32[2]; y = f:f0(x); out y; ", 0, 0);
-        for (int i = 0; i < depths[k]; i++)
-            add_text(&at, "function f:f%d(a) -> (c) { opset f 1; b = f:f%d(a); ", i, i + 1),
-                add_text(&at, "c = f:f%d(b) }; ", i + 1, 0);
-        add_text(&at, "function f:f%d(a) -> (b) { opset 13; b = Neg(a) }", depths[k], 0);
+        at += sprintf(at, "opset 13; opset f 1; in x f32[2]; y = f:f0(x); out y; ");
+        for (int i = 0; i < depth; i++)
+            at +=
+                sprintf(at, "function f:f%d(a) -> (c) { opset f 1; b = f:f%d(a); c = f:f%d(b) }; ",
+                        i, i + 1, i + 1);
+        sprintf(at, "function f:f%d(a) -> (%s) { %s }", depth, kind == 2 ? "a" : "b", last[kind]);
         pb model = model_of_text(text);
         const hone_status st = import_copy(model.data, model.size);
-        if (depths[k] == 4)
+        if (depth == 4)
             expect(st, HONE_OK, "functions that double");
-        if (depths[k] > 16 && st != HONE_ERR_LIMIT && st != HONE_ERR_MEMORY)
-            fail_msg("functions that double, %d deep: status %d", depths[k], st);
+        if (depth > 20 && st != HONE_ERR_LIMIT && st != HONE_ERR_MEMORY)
+            fail_msg("functions that double, %d deep: status %d", depth, st);
         free(model.data);
     }
+}
+
+/* A node with very many attributes, inputs or outputs. */
+static void test_hostile_wide_nodes(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 1000 * 1000
+    };
+    for (int field = 1; field <= 5; field += field == 2 ? 3 : 1) {
+        pb model = {0}, graph = {0}, node = {0}, opset = {0}, info = {0};
+        for (int i = 0; i < COUNT; i++) {
+            char name[16];
+            pb attribute = {0};
+            snprintf(name, sizeof name, "%d", i);
+            pb_text(&attribute, 1, name);
+            if (field == 5)
+                pb_message(&node, 5, &attribute);
+            else
+                pb_text(&node, field, field == 1 ? "" : name);
+            free(attribute.data);
+        }
+        pb_text(&node, 4, "Concat");
+        pb_message(&graph, 1, &node);
+        pb_text(&info, 1, "y");
+        pb_message(&graph, 12, &info);
+        pb_int(&opset, 2, 13);
+        pb_message(&model, 8, &opset);
+        pb_message(&model, 7, &graph);
+        assert_int_not_equal(import_copy(model.data, model.size), HONE_OK);
+        free(model.data);
+    }
+}
+
+/* A change of shape that is handed on from one carried value to the next, a round each. */
+static void test_hostile_loop_that_settles_late(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 4000
+    };
+    char *text = malloc(COUNT * 160 + 1000), *at = text;
+
+    at += sprintf(at, "opset 13; in n i64[]; in x f32[2]; y0");
+    for (int i = 1; i < COUNT; i++)
+        at += sprintf(at, ", y%d", i);
+    at += sprintf(at, " = Loop(n, _");
+    for (int i = 0; i < COUNT; i++)
+        at += sprintf(at, ", x");
+    at += sprintf(at, ") body={ in i i64[]; in c bool[]; ");
+    for (int i = 0; i < COUNT; i++)
+        at += sprintf(at, "in c%d f32; ", i);
+    at += sprintf(at, "d0 = Concat(c0, c0) axis=0; ");
+    for (int i = 1; i < COUNT; i++)
+        at += sprintf(at, "d%d = Relu(c%d); ", i, i - 1);
+    at += sprintf(at, "out c; ");
+    for (int i = 0; i < COUNT; i++)
+        at += sprintf(at, "out d%d; ", i);
+    sprintf(at, "}; out y0");
+    pb model = model_of_text(text);
+    expect(import_copy(model.data, model.size), HONE_OK, "loop that settles late");
+    free(model.data);
+    free(text);
 }
 
 /* A chain of nodes in reverse order, and one cycle through all of them. */
@@ -526,6 +595,8 @@ int main(void)
         cmocka_unit_test(test_hostile_deep_messages),
         cmocka_unit_test(test_hostile_nested_ifs),
         cmocka_unit_test(test_hostile_functions_that_double),
+        cmocka_unit_test(test_hostile_wide_nodes),
+        cmocka_unit_test(test_hostile_loop_that_settles_late),
         cmocka_unit_test(test_hostile_long_chains),
         cmocka_unit_test(test_hostile_tensors),
         cmocka_unit_test(test_hostile_sparse_tensors),
