@@ -58,22 +58,37 @@ static int64_t packed_size(int64_t depth, int64_t cols)
     return panels_of(cols) * HONE_PANEL * (groups_of(depth) * GROUP + (int64_t)sizeof(int32_t));
 }
 
+#define ONES 1024 /* bytes of the row of ones that columns are summed with */
+
+/* The sums of a packed panel's columns: its product with a row of ones. */
+static void sum_columns(const int8_t *panel, int64_t groups, int32_t sum[HONE_PANEL])
+{
+    uint8_t ones[ONES];
+    int32_t part[HONE_PANEL];
+    const uint8_t *a[] = {ones};
+    int32_t *c[] = {part};
+
+    memset(ones, 1, sizeof ones);
+    memset(sum, 0, HONE_PANEL * sizeof *sum);
+    for (int64_t g = 0; g < groups; g += ONES / GROUP) {
+        const hone_int8_tile t = {.a = a, .groups = HONE_MIN(groups - g, ONES / GROUP),
+                                  .b = panel + g * HONE_PANEL * GROUP, .c = c, .rows = 1, .panels = 1};
+        hone_cpu_vector->int8(&t);
+        for (int j = 0; j < HONE_PANEL; j++)
+            sum[j] += part[j];
+    }
+}
+
 /* One panel of B [depth, cols] (lines `row` bytes apart), and the sums of its columns. */
 static void pack_panel(const uint8_t *b, bool is_signed, int64_t row, int64_t depth, int64_t cols, int64_t panel,
                        void *packed)
 {
     const int64_t groups = groups_of(depth), size = groups * HONE_PANEL * GROUP;
     int8_t *to = (int8_t *)packed + panel * size;
-    int32_t *sum = (int32_t *)((int8_t *)packed + panels_of(cols) * size) + panel * HONE_PANEL;
-    int32_t part[HONE_PANEL * GROUP] = {0};
 
     hone_cpu_vector->int8_pack(b + panel * HONE_PANEL, row, depth, (int)HONE_MIN(cols - panel * HONE_PANEL, HONE_PANEL),
                                is_signed ? 0 : 0x80, to);
-    for (int64_t g = 0; g < groups; g++)
-        for (int i = 0; i < HONE_PANEL * GROUP; i++)
-            part[i] += to[g * HONE_PANEL * GROUP + i];
-    for (int j = 0; j < HONE_PANEL; j++)
-        sum[j] = part[4 * j] + part[4 * j + 1] + part[4 * j + 2] + part[4 * j + 3];
+    sum_columns(to, groups, (int32_t *)((int8_t *)packed + panels_of(cols) * size) + panel * HONE_PANEL);
 }
 
 static void use_packed(product *p, const void *packed)
