@@ -51,8 +51,10 @@ static void test_names_are_unique(void **state)
     assert_ptr_equal(hone_module_find(module, "z"), b);
     hone_value_rename(c, "z");
     assert_string_equal(c->name, "z_1");
-    for (int i = 0; i < 5000; i++)
-        assert_ptr_equal(hone_module_find(module, "x"), a), hone_value_create(graph, "x", NULL);
+    for (int i = 0; i < 5000; i++) {
+        assert_ptr_equal(hone_module_find(module, "x"), a);
+        hone_value_create(graph, "x", NULL);
+    }
     assert_int_equal(a->type.shape.rank, -1);
 }
 
