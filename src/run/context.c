@@ -114,11 +114,29 @@ static hone_context *place(const hone_engine *e, void *memory, const hone_contex
     return c;
 }
 
+static void free_grown(hone_context *c)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    for (uint32_t i = 0; i < p->n_values; i++)
+        if (p->values[i].storage == HONE_STORAGE_HEAP)
+            hone_free(&c->engine->allocator, c->tensors[i].data, c->tensors[i].size);
+    for (uint32_t i = 0; i < p->n_bindings; i++) {
+        const uint8_t *lent = c->slots[i].lent;
+        const uint8_t *own = c->memory;
+        if (lent && (lent < own || lent >= own + c->memory_size))
+            hone_free(&c->engine->allocator, c->slots[i].lent, c->slots[i].lent_size);
+    }
+    if (c->grown_scratch)
+        hone_free(&c->engine->allocator, c->grown_scratch, c->scratch_size);
+}
+
 /* The scratch that any step may need at the profile's largest shapes, for this many threads. */
 static hone_status measure_scratch(const hone_engine *e, int threads, size_t *out)
 {
     hone_status st;
     hone_pool *pool = NULL;
+    hone_context *c = NULL;
     void *memory = NULL;
     hone_context_layout l = lay_out(e, 0, true);
     const size_t size = l.arena + HONE_ALIGNMENT; /* the tables alone */
@@ -127,10 +145,13 @@ static hone_status measure_scratch(const hone_engine *e, int threads, size_t *ou
         return hone_error(HONE_ERR_LIMIT, "laying out a context: its memory would take more than %zu bytes", SIZE_MAX / 4);
     HONE_TRY_OUT(hone_pool_create(&e->allocator, &(hone_pool_options){.n_threads = threads, .count_only = true}, &pool));
     HONE_TRY_OUT(hone_alloc_aligned(&e->allocator, size, HONE_ALIGNMENT, &memory));
-    hone_context *c = place(e, memory, &l, pool);
+    c = place(e, memory, &l, pool);
     hone_context_extents_of_profile(c, true);
+    HONE_TRY_OUT(hone_context_check_shapes(c));
     *out = hone_context_scratch_need(c);
 out:
+    if (c)
+        free_grown(c);
     hone_free(&e->allocator, memory, size);
     hone_pool_destroy(pool);
     return st;
@@ -197,23 +218,6 @@ hone_status hone_context_create(const hone_engine *engine, const hone_context_op
 out:
     hone_pool_destroy(pool);
     return hone_while(st, "creating a context");
-}
-
-static void free_grown(hone_context *c)
-{
-    const hone_plan *p = hone_context_plan(c);
-
-    for (uint32_t i = 0; i < p->n_values; i++)
-        if (p->values[i].storage == HONE_STORAGE_HEAP)
-            hone_free(&c->engine->allocator, c->tensors[i].data, c->tensors[i].size);
-    for (uint32_t i = 0; i < p->n_bindings; i++) {
-        const uint8_t *lent = c->slots[i].lent;
-        const uint8_t *own = c->memory;
-        if (lent && (lent < own || lent >= own + c->memory_size))
-            hone_free(&c->engine->allocator, c->slots[i].lent, c->slots[i].lent_size);
-    }
-    if (c->grown_scratch)
-        hone_free(&c->engine->allocator, c->grown_scratch, c->scratch_size);
 }
 
 void hone_context_destroy(hone_context *c)

@@ -62,6 +62,8 @@ struct hone_context {
 
 /* shapes.c: extents of every value from the inputs' shapes, checked by inference; scratch; pointers. */
 hone_status hone_context_resolve(hone_context *context);
+/* Points every value at its bytes and checks each step's shapes by inference; what only running tells is marked late. */
+hone_status hone_context_check_shapes(hone_context *context);
 hone_status hone_context_check_packed(const hone_context *context, uint32_t step);
 /* The scratch that steps need with all tensors as they are; steps with unknown extents do not count. */
 size_t hone_context_scratch_need(const hone_context *context);

@@ -126,6 +126,24 @@ static bool inputs_are_known(const hone_context *c, uint32_t step)
     return true;
 }
 
+hone_status hone_context_check_shapes(hone_context *c)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    HONE_TRY(hone_context_point(c));
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        const hone_plan_step_record *r = &p->steps[i];
+        bool is_complete = true;
+        c->late[i] = false;
+        if (is_control(r) || (r->flags & HONE_STEP_DYNAMIC))
+            continue;
+        HONE_TRY(hone_context_infer_step(c, i, HONE_INFER_BEFORE, &is_complete));
+        HONE_TRY(hone_context_check_packed(c, i));
+        c->late[i] = !is_complete || !inputs_are_known(c, i);
+    }
+    return HONE_OK;
+}
+
 hone_status hone_context_resolve(hone_context *c)
 {
     const hone_plan *p = hone_context_plan(c);
@@ -138,17 +156,7 @@ hone_status hone_context_resolve(hone_context *c)
         if (p->values[p->bindings[i].value].rank < 0)
             c->tensors[p->bindings[i].value].shape = c->shapes[i];
     }
-    HONE_TRY(hone_context_point(c));
-    for (uint32_t i = 0; i < p->n_steps; i++) {
-        const hone_plan_step_record *r = &p->steps[i];
-        bool is_complete = true;
-        c->late[i] = false;
-        if (is_control(r) || (r->flags & HONE_STEP_DYNAMIC))
-            continue;
-        HONE_TRY(hone_context_infer_step(c, i, HONE_INFER_BEFORE, &is_complete));
-        HONE_TRY(hone_context_check_packed(c, i));
-        c->late[i] = !is_complete || !inputs_are_known(c, i);
-    }
+    HONE_TRY(hone_context_check_shapes(c));
     HONE_TRY(grow_scratch(c, hone_context_scratch_need(c)));
     c->is_ready = true;
     return HONE_OK;
