@@ -2,6 +2,7 @@
 #ifndef HONE_CLI_MACHINE_H
 #define HONE_CLI_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "AMD EPYC 9575F 64-Core Processor"; "CPU" where the system does not say. */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "cuda/nvrtc.h"
 
 static const char *const archs[] = {"sm_75",   "sm_80",   "sm_86",   "sm_87",   "sm_89",  "sm_90a",
@@ -76,6 +77,32 @@ static void test_nvrtc_compiles_every_arch(void **state)
                             4);
         hone_nvrtc_result_fini(NULL, &result);
     }
+}
+
+/* The kernels that the tests on a GPU run. */
+static void test_nvrtc_compiles_the_smoke_test(void **state)
+{
+    hone_map map;
+    char *text = NULL;
+
+    (void)state;
+    if (!nvrtc)
+        skip();
+    assert_int_equal(hone_map_open(HONE_TESTS_DIR "/gpu/smoke.cu", &map), HONE_OK);
+    assert_int_equal(hone_alloc_zero(NULL, map.bytes.size + 1, (void **)&text), HONE_OK);
+    memcpy(text, map.bytes.data, map.bytes.size);
+    for (int i = 0; i < HONE_COUNT(archs); i++) {
+        const hone_nvrtc_job job = {.source = {"smoke.cu", text}, .arch = archs[i]};
+        hone_nvrtc_result result;
+        if (!hone_nvrtc_has_arch(nvrtc, archs[i]))
+            continue;
+        if (hone_nvrtc_compile(nvrtc, NULL, &job, &result) != HONE_OK)
+            fail_msg("%s", hone_message());
+        assert_string_equal(result.log, "");
+        hone_nvrtc_result_fini(NULL, &result);
+    }
+    hone_free(NULL, text, map.bytes.size + 1);
+    hone_map_close(&map);
 }
 
 static void test_nvrtc_makes_ptx(void **state)
@@ -218,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nvrtc_describes_itself),
         cmocka_unit_test(test_nvrtc_compiles_every_arch),
+        cmocka_unit_test(test_nvrtc_compiles_the_smoke_test),
         cmocka_unit_test(test_nvrtc_makes_ptx),
         cmocka_unit_test(test_nvrtc_repeats_itself),
         cmocka_unit_test(test_nvrtc_sees_cuda_headers),
