@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/// Decodes a JPEG, PNG or PPM picture to interleaved RGB; fits hone_engine_options.decode_image.
+/// Decodes a JPEG, PNG, PPM or BMP picture to interleaved RGB; fits hone_engine_options.decode_image.
 ///
 /// user     not used
 /// rgb      NULL asks for the size; else width * height * 3 bytes are written

@@ -125,6 +125,24 @@ static int take_folder(hone_session *s, const char *folder)
 
 // ---- reading
 
+/* An optional that holds a tensor is that tensor, also where the input became a plain tensor on the
+ * way into the plan. */
+static hone_status read_pb(const char *path, const char *kind, hone_array *out)
+{
+    hone_array inner;
+    const hone_status st = hone_pb_read(path, kind, out);
+    if (st == HONE_OK || strcmp(kind, "tensor") != 0)
+        return st;
+    if (hone_pb_read(path, "optional", &inner) == HONE_OK) {
+        if (inner.kind == HONE_ARRAY_TENSOR) {
+            *out = inner;
+            return HONE_OK;
+        }
+        hone_array_free(&inner);
+    }
+    return hone_pb_read(path, kind, out); /* for its message */
+}
+
 /* Reads a file that says its own shape; *was_read is false for raw files and pictures, which must
  * wait for the plan's word. */
 static hone_status read_typed(hone_session_input *input, const char *kind, bool *was_read)
@@ -140,7 +158,7 @@ static hone_status read_typed(hone_session_input *input, const char *kind, bool 
         return st == HONE_ERR_FORMAT ? hone_npz_read(input->path, NULL, &input->array) : st;
     }
     return file == HONE_FILE_NPY ? hone_npy_read(input->path, &input->array)
-                                 : hone_pb_read(input->path, kind, &input->array);
+                                 : read_pb(input->path, kind, &input->array);
 }
 
 /* A model's open extents come from the file where no option fixes them. */

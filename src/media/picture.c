@@ -5,10 +5,8 @@
 
 #include "hone/media.h"
 
-static const hone_picture_format *const formats[] = {
-    &hone_picture_jpeg,
-    &hone_picture_png,
-    &hone_picture_ppm,
+const hone_picture_format *const hone_picture_formats[] = {
+    &hone_picture_jpeg, &hone_picture_png, &hone_picture_ppm, &hone_picture_bmp, NULL,
 };
 
 hone_status hone_picture_begin(hone_picture *picture, const char *format, uint64_t width,
@@ -41,14 +39,15 @@ hone_status hone_media_decode(void *user, const void *encoded, size_t encoded_si
     hone_picture picture = {.file_size = encoded_size, .rgb = rgb, .room = room};
     (void)user;
 
-    for (int i = 0; i < HONE_COUNT(formats); i++) {
-        if (!formats[i]->matches(file))
+    for (int i = 0; hone_picture_formats[i]; i++) {
+        if (!hone_picture_formats[i]->matches(file))
             continue;
-        HONE_TRY(formats[i]->decode(file, &picture));
+        HONE_TRY(hone_picture_formats[i]->decode(file, &picture));
         *width = picture.width;
         *height = picture.height;
         return HONE_OK;
     }
-    return hone_error(HONE_ERR_FORMAT, "decoding a picture: %zu bytes that are no JPEG, PNG or PPM",
+    return hone_error(HONE_ERR_FORMAT,
+                      "decoding a picture: %zu bytes that are no JPEG, PNG, PPM or BMP",
                       encoded_size);
 }

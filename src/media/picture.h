@@ -24,7 +24,11 @@ typedef struct hone_picture_format {
     hone_status (*decode)(hone_bytes file, hone_picture *picture);
 } hone_picture_format;
 
-extern const hone_picture_format hone_picture_jpeg, hone_picture_png, hone_picture_ppm;
+extern const hone_picture_format hone_picture_jpeg, hone_picture_png, hone_picture_ppm,
+    hone_picture_bmp;
+
+/* All of them, ended by NULL. */
+extern const hone_picture_format *const hone_picture_formats[];
 
 /* Checks the size read from a header and, where pixels are wanted, that they fit the room; sets
  * width and height. */

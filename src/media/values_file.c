@@ -15,14 +15,12 @@ hone_status hone_values_make(hone_dtype dtype, const hone_dims *shape, hone_arra
 
 static hone_file_kind kind_of(hone_bytes file)
 {
-    static const hone_picture_format *const pictures[] = {&hone_picture_jpeg, &hone_picture_png,
-                                                          &hone_picture_ppm};
     if (file.size >= 6 && memcmp(file.data, "\x93NUMPY", 6) == 0)
         return HONE_FILE_NPY;
     if (hone_npz_matches(file))
         return HONE_FILE_NPZ;
-    for (int i = 0; i < HONE_COUNT(pictures); i++)
-        if (pictures[i]->matches(file))
+    for (int i = 0; hone_picture_formats[i]; i++)
+        if (hone_picture_formats[i]->matches(file))
             return HONE_FILE_PICTURE;
     return HONE_FILE_UNKNOWN;
 }

@@ -76,6 +76,7 @@ def write_pictures():
     rgb = Image.fromarray(ramp(16, 10))
     rgb.save(FILES / "rgb.png")
     rgb.save(FILES / "rgb.ppm")
+    rgb.save(FILES / "rgb.bmp")
     alpha = np.dstack([ramp(16, 10), np.full((10, 16), 128, np.uint8)])
     Image.fromarray(alpha).save(FILES / "alpha.png")
     rgb.quantize(256).save(FILES / "palette.png")

@@ -13,10 +13,10 @@ typedef struct picture_case {
 } picture_case;
 
 static const picture_case cases[] = {
-    {"rgb.png", false, 0},  {"alpha.png", false, 0},       {"palette.png", false, 0},
-    {"grey.png", true, 0},  {"grey16.png", true, 0},       {"rgb.ppm", false, 0},
-    {"grey.pgm", true, 0},  {"rgb.jpg", false, 5},         {"grey.jpg", true, 5},
-    {"cmyk.jpg", false, 9}, {"progressive.jpg", false, 5},
+    {"rgb.png", false, 0}, {"alpha.png", false, 0}, {"palette.png", false, 0},
+    {"grey.png", true, 0}, {"grey16.png", true, 0}, {"rgb.ppm", false, 0},
+    {"rgb.bmp", false, 0}, {"grey.pgm", true, 0},   {"rgb.jpg", false, 5},
+    {"grey.jpg", true, 5}, {"cmyk.jpg", false, 9},  {"progressive.jpg", false, 5},
 };
 
 static hone_status decode(hone_bytes file, uint8_t rgb[WIDTH * HEIGHT * 3])
@@ -105,6 +105,7 @@ static void test_picture_refuses(void **state)
         {"P6 1 1 70000 abc", 16, HONE_ERR_FORMAT},
         {"P6 1 1 255 ab", 13, HONE_ERR_FORMAT},
         {"P6 1 1", 6, HONE_ERR_FORMAT},
+        {"BM", 2, HONE_ERR_FORMAT},
         {"P6\n# a comment", 14, HONE_ERR_FORMAT},
         {"\xff\xd8\xff\xd9", 4, HONE_ERR_FORMAT},
         {"\x89PNG\r\n\x1a\n", 8, HONE_ERR_FORMAT},
