@@ -286,7 +286,9 @@ hone_status hone_place(hone_lowered *low)
     for (int i = 0; i < low->values.n; i++) {
         const hone_low_value *v = &low->values.v[i];
         if (v->storage == HONE_STORAGE_ARENA && v->first >= 0 && v->room > 0)
-            p.blocks[p.n++] = (block){.room = v->room, .first = v->first, .last = v->last, .value = i};
+            p.blocks[p.n++] = v->type.dtype == HONE_STRING
+                                  ? (block){.room = v->room, .first = 0, .last = low->steps.n - 1, .value = i}
+                                  : (block){.room = v->room, .first = v->first, .last = v->last, .value = i};
     }
     low->live_bytes = largest_live_set(low, &p);
     pack(low, &p);

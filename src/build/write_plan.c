@@ -111,6 +111,31 @@ static void emit_extents(emitter *e)
 
 /* ---- weights, first their places ----------------------------------------------------------------------------------- */
 
+/* A constant of strings is a table of (offset from its start, size) and then the bytes. */
+static size_t strings_size(const hone_constant *c)
+{
+    const hone_string *v = c->data;
+    size_t size = c->size;
+
+    for (size_t i = 0; i < c->size / sizeof *v; i++)
+        size += v[i].size;
+    return size;
+}
+
+static void write_strings(const hone_constant *c, uint8_t *to)
+{
+    const hone_string *v = c->data;
+    uint64_t at = c->size;
+
+    for (size_t i = 0; i < c->size / sizeof *v; i++) {
+        const uint64_t entry[2] = {at, v[i].size};
+        memcpy(to + i * sizeof entry, entry, sizeof entry);
+        if (v[i].size)
+            memcpy(to + at, v[i].data, v[i].size);
+        at += v[i].size;
+    }
+}
+
 static hone_status place_weights(emitter *e)
 {
     e->weight_at = hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_at);
@@ -121,10 +146,12 @@ static hone_status place_weights(emitter *e)
         size_t size = v->room;
         if (v->storage != HONE_STORAGE_CONST)
             continue;
+        if (v->type.dtype == HONE_STRING && v->constant->is_splat)
+            return hone_error(HONE_ERR_UNSUPPORTED, "storing \"%s\": repeated strings are not supported yet", v->name);
         if (v->type.dtype == HONE_STRING)
-            return hone_error(HONE_ERR_UNSUPPORTED, "storing \"%s\": constants of strings are not supported yet", v->name);
-        if (v->pack_step < 0 &&
-            (!hone_shape_dims(&v->type.shape, &dims) || !hone_dims_size(v->type.dtype, &dims, &size)))
+            size = strings_size(v->constant);
+        else if (v->pack_step < 0 && (!hone_shape_dims(&v->type.shape, &dims) ||
+                                      !hone_dims_size(v->type.dtype, &dims, &size)))
             return hone_error(HONE_ERR_LIMIT, "storing \"%s\": its size overflows", v->name);
         e->weight_at[i] = e->weight_bytes;
         e->weight_size[i] = size;
@@ -255,6 +282,10 @@ static hone_status write_constant(const emitter *e, const hone_low_value *v, uin
         hone_dims_size(v->type.dtype, &dims, &size);
         for (size_t at = 0; at < size; at += v->constant->size)
             memcpy(to + at, v->constant->data, HONE_MIN(v->constant->size, size - at));
+        return HONE_OK;
+    }
+    if (v->type.dtype == HONE_STRING) {
+        write_strings(v->constant, to);
         return HONE_OK;
     }
     if (v->pack_step < 0) {

@@ -155,6 +155,39 @@ static bool within(uint64_t offset, uint64_t room, uint64_t size)
     return offset <= size && room <= size - offset;
 }
 
+/* The table of a constant of strings must point into the constant. */
+static bool strings_ok(const check *c, const hone_plan_value *v, size_t n)
+{
+    const uint8_t *table = c->plan->weights + v->offset;
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t entry[2];
+        memcpy(entry, table + i * sizeof entry, sizeof entry);
+        if (!within(entry[0], entry[1], v->room))
+            return false;
+    }
+    return true;
+}
+
+/* Strings are pointers while a plan runs: their bytes must never be another value's, or a plan could forge them. */
+static bool strings_are_apart(const check *c, uint32_t index)
+{
+    const hone_plan *p = c->plan;
+    const hone_plan_value *v = &p->values[index];
+
+    if (v->storage == HONE_STORAGE_ALIAS)
+        return (v->dtype == HONE_STRING) == (p->values[v->offset].dtype == HONE_STRING);
+    if (v->dtype != HONE_STRING || v->storage != HONE_STORAGE_ARENA)
+        return true;
+    for (uint32_t i = 0; i < p->n_values; i++) {
+        const hone_plan_value *o = &p->values[i];
+        if (o->storage == HONE_STORAGE_ARENA && o->dtype != HONE_STRING && o->offset < v->offset + v->room &&
+            v->offset < o->offset + o->room)
+            return false;
+    }
+    return true;
+}
+
 /* A constant must hold what its dims say: kernels read it without another look. */
 static bool constant_ok(const check *c, const hone_plan_value *v)
 {
@@ -168,9 +201,11 @@ static bool constant_ok(const check *c, const hone_plan_value *v)
             return false;
         dims.dim[i] = v->dim[i];
     }
-    if (v->rank < 0 || v->dtype == HONE_STRING || !hone_dims_size((hone_dtype)v->dtype, &dims, &size))
+    if (v->rank < 0 || !hone_dims_size((hone_dtype)v->dtype, &dims, &size))
         return false;
-    return (v->flags & HONE_VALUE_PACKED) || size <= v->room;
+    if (v->flags & HONE_VALUE_PACKED)
+        return v->dtype != HONE_STRING;
+    return size <= v->room && (v->dtype != HONE_STRING || strings_ok(c, v, size / sizeof(hone_string)));
 }
 
 /* The value whose bytes a binding's are; HONE_REF_ABSENT where that cannot be told. */
@@ -209,6 +244,7 @@ static void check_values(check *c)
                   v->rank <= HONE_MAX_RANK && storage_ok(c, i, v);
         for (int k = 0; ok && k < v->rank; k++)
             ok = extent_ok(c, v->dim[k], c->plan->n_extents);
+        ok = ok && strings_are_apart(c, i);
         if (!ok)
             fail(c, HONE_ERR_FORMAT, "value %u is malformed: its type, extents or place contradict the plan", i);
     }

@@ -55,6 +55,15 @@ static inline const char *hone_plan_text(const hone_plan *plan, uint32_t offset)
     return plan->text + offset;
 }
 
+/* The number of strings of a checked constant of strings. */
+static inline size_t hone_plan_string_count(const hone_plan_value *value)
+{
+    size_t n = 1;
+    for (int i = 0; i < value->rank; i++)
+        n *= (size_t)value->dim[i];
+    return n;
+}
+
 /* Step i with its operator looked up; HONE_OP_none for jumps and their kin. */
 hone_plan_step hone_plan_step_at(const hone_plan *plan, uint32_t i);
 

@@ -19,6 +19,8 @@ static void point_value(hone_context *c, uint32_t index)
     case HONE_STORAGE_CONST:
         from.data = v->flags & HONE_VALUE_PACKED ? NULL : (void *)(p->weights + v->offset);
         from.size = v->room;
+        if (v->dtype == HONE_STRING)
+            from = (hone_tensor){.data = hone_engine_strings(c->engine, index), .size = v->room};
         break;
     case HONE_STORAGE_ARENA: from = (hone_tensor){.data = c->arena + v->offset, .size = v->room}; break;
     case HONE_STORAGE_INPUT:

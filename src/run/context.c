@@ -175,6 +175,20 @@ size_t hone_context_memory(const hone_engine *engine, const hone_context_options
     return plan_layout(engine, &o, &l) == HONE_OK ? l.total : 0;
 }
 
+/* Strings that no step has written are empty, not whatever the memory held. */
+static void clear_strings(hone_context *c)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    for (uint32_t i = 0; i < p->n_values; i++) {
+        const hone_plan_value *v = &p->values[i];
+        if (v->dtype == HONE_STRING && v->storage == HONE_STORAGE_ARENA)
+            memset(c->arena + v->offset, 0, v->room);
+        if (v->dtype == HONE_STRING && v->storage == HONE_STORAGE_OUTPUT && c->slots[v->offset].lent)
+            memset(c->slots[v->offset].lent, 0, c->slots[v->offset].lent_size);
+    }
+}
+
 static void lend_io(hone_context *c, const hone_context_layout *l)
 {
     const hone_plan *p = hone_context_plan(c);
@@ -212,6 +226,7 @@ hone_status hone_context_create(const hone_engine *engine, const hone_context_op
     c->owns_memory = !o.memory;
     if (!o.caller_io)
         lend_io(c, &l);
+    clear_strings(c);
     hone_context_extents_of_profile(c, false);
     *out = c;
     return HONE_OK;

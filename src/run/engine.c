@@ -29,6 +29,42 @@ static hone_status decode_attrs(hone_engine *e)
     return HONE_OK;
 }
 
+/* Constants of strings are offsets in the plan and pointers in memory. */
+static hone_status point_strings(hone_engine *e)
+{
+    const hone_plan *p = e->plan;
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < p->n_values; i++)
+        if (p->values[i].storage == HONE_STORAGE_CONST && p->values[i].dtype == HONE_STRING)
+            n += hone_plan_string_count(&p->values[i]);
+    HONE_TRY(hone_alloc_zero(&e->allocator, n * sizeof *e->strings, (void **)&e->strings));
+    e->n_strings = n;
+    n = 0;
+    for (uint32_t i = 0; i < p->n_values; i++) {
+        const hone_plan_value *v = &p->values[i];
+        if (v->storage != HONE_STORAGE_CONST || v->dtype != HONE_STRING)
+            continue;
+        const uint8_t *at = p->weights + v->offset;
+        for (size_t k = 0; k < hone_plan_string_count(v); k++) {
+            uint64_t entry[2];
+            memcpy(entry, at + k * sizeof entry, sizeof entry);
+            e->strings[n++] = (hone_string){(const char *)at + entry[0], entry[1]};
+        }
+    }
+    return HONE_OK;
+}
+
+hone_string *hone_engine_strings(const hone_engine *e, uint32_t value)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < value; i++)
+        if (e->plan->values[i].storage == HONE_STORAGE_CONST && e->plan->values[i].dtype == HONE_STRING)
+            n += hone_plan_string_count(&e->plan->values[i]);
+    return e->strings + n;
+}
+
 static hone_status find_kernels(hone_engine *e)
 {
     for (uint32_t i = 0; i < e->plan->n_steps; i++) {
@@ -67,6 +103,7 @@ hone_status hone_engine_create(const hone_plan *plan, const hone_engine_options 
     HONE_TRY_OUT(hone_alloc_zero(allocator, sizeof *e->steps * plan->n_steps, (void **)&e->steps));
     HONE_TRY_OUT(decode_attrs(e));
     HONE_TRY_OUT(find_kernels(e));
+    HONE_TRY_OUT(point_strings(e));
     *out = e;
     e = NULL; /* now the caller's */
 out:
@@ -80,6 +117,7 @@ void hone_engine_destroy(hone_engine *e)
         return;
     const hone_allocator allocator = e->allocator;
     hone_free(&allocator, e->attr_room, e->attr_room_size);
+    hone_free(&allocator, e->strings, e->n_strings * sizeof *e->strings);
     hone_free(&allocator, e->steps, sizeof *e->steps * e->plan->n_steps);
     hone_plan_destroy((hone_plan *)e->plan);
     hone_free(&allocator, e, sizeof *e);

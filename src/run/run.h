@@ -19,10 +19,15 @@ struct hone_engine {
     hone_engine_step *steps; /* n_steps of the plan */
     void *attr_room;         /* arrays of all attributes */
     size_t attr_room_size;
+    hone_string *strings;    /* of all constants of strings, one behind another */
+    size_t n_strings;
     int max_in, max_out;     /* largest arity, for the facts of inference */
     hone_decode_image decode_image;
     void *decode_user;
 };
+
+/* The strings of a constant of strings. */
+hone_string *hone_engine_strings(const hone_engine *engine, uint32_t value);
 
 typedef struct hone_slot {
     void *lent;       /* the context's own memory for a binding; NULL where it has none */
