@@ -28,6 +28,10 @@ typedef struct shape {
 static const shape shapes[] = {
     MATMUL("peak 48x64x256", 1, 48, 64, 256, false),
     CONV("resnet50 stem 7x7", 224, 3, 64, 7, 2, 1, 1),
+    CONV("one channel 3x3", 224, 1, 32, 3, 1, 1, 1),
+    CONV("yunet stem 3x3/2", 480, 3, 16, 3, 2, 1, 1),
+    CONV("yunet 80 dw 3x3 64", 80, 64, 64, 3, 1, 64, 1),
+    CONV("yunet 160 1x1 16-32", 160, 16, 32, 1, 1, 1, 0),
     CONV("resnet50 56 1x1 64-64", 56, 64, 64, 1, 1, 1, 1),
     CONV("resnet50 56 3x3 64", 56, 64, 64, 3, 1, 1, 1),
     CONV("resnet50 56 1x1 64-256", 56, 64, 256, 1, 1, 1, 1),

@@ -137,6 +137,32 @@ static HONE_ALWAYS_INLINE void point_pixel(const hone_geometry *geo, const hone_
         a[t * stride] = hone_tap_inside(geo, p, &taps[t]) ? base + taps[t].pixels * channels : zeros;
 }
 
+/* Whether `rows` pixels from p on lie in one output line, all inside from left to right: then each is a step on. */
+static bool is_run(const hone_geometry *geo, const hone_pixel *p, int rows)
+{
+    const int64_t last = p->begin[2] + (rows - 1) * geo->stride[2];
+
+    return p->out[2] + rows <= geo->out[2] && p->begin[2] >= 0 &&
+           last + (geo->kernel[2] - 1) * geo->dilation[2] < geo->in[2];
+}
+
+/* The pointers of such a run: for n taps that are `every` apart in the table. */
+static void point_run(const hone_geometry *geo, const hone_pixel *p, const hone_tap *taps, int64_t n, int64_t every,
+                      const float *x, const float **a, int rows, int stride)
+{
+    const int64_t step = geo->stride[2] * geo->channels;
+    const float *base = x + hone_pixel_base(geo, p) * geo->channels;
+
+    for (int64_t t = 0; t < n; t++, taps += every, a += stride) {
+        const int64_t d = p->begin[0] + taps->at[0], h = p->begin[1] + taps->at[1];
+        const bool inside = (uint64_t)d < (uint64_t)geo->in[0] && (uint64_t)h < (uint64_t)geo->in[1];
+        const float *from = inside ? base + taps->pixels * geo->channels : zeros;
+        const int64_t by = inside ? step : 0;
+        for (int r = 0; r < rows; r++)
+            a[r] = from + r * by;
+    }
+}
+
 static void point_taps(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part, const float **a,
                        int stride, float *room)
 {
@@ -145,6 +171,10 @@ static void point_taps(const hone_gemm *g, int64_t row, int rows, const hone_gem
 
     (void)room;
     hone_pixel_at(&c->s.g, row, &p);
+    if (is_run(&c->s.g, &p, rows)) {
+        point_run(&c->s.g, &p, c->taps + part->tap, part->taps, 1, g->a + part->begin, a, rows, stride);
+        return;
+    }
     for (int r = 0; r < rows; r++, hone_pixel_next(&c->s.g, &p))
         point_pixel(&c->s.g, &p, c->taps + part->tap, part->taps, g->a + part->begin, a + r, stride);
 }
@@ -171,6 +201,10 @@ static void point_lines(const hone_gemm *g, int64_t row, int rows, const hone_ge
     hone_pixel p;
 
     hone_pixel_at(geo, row, &p);
+    if (is_run(geo, &p, rows)) {
+        point_run(geo, &p, c->taps + part->tap * kw, part->taps, kw, g->a + part->begin, a, rows, stride);
+        return;
+    }
     for (int r = 0; r < rows; r++, hone_pixel_next(geo, &p)) {
         const bool inside = hone_pixel_inside_dim(geo, &p, 2);
         const float *first = g->a + (hone_pixel_base(geo, &p) - p.begin[2]) * geo->channels; /* of the picture's line */
