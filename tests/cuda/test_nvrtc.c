@@ -1,5 +1,6 @@
 /* NVRTC: every architecture that Hone has kernels for compiles here, without a GPU; faults of the
  * source are told with the compiler's own words. Skipped, with the reason, where there is none. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -135,6 +136,38 @@ static void test_nvrtc_repeats_itself(void **state)
     hone_nvrtc_result_fini(NULL, &b);
 }
 
+static void *compile_in_thread(void *out)
+{
+    const hone_nvrtc_job job = job_for("sm_80");
+
+    if (hone_nvrtc_compile(nvrtc, NULL, &job, out) != HONE_OK)
+        *(hone_nvrtc_result *)out = (hone_nvrtc_result){{NULL, 0}, NULL, 0};
+    return NULL;
+}
+
+static void test_nvrtc_compiles_in_threads(void **state)
+{
+    enum {
+        THREADS = 4
+    };
+    hone_nvrtc_result results[THREADS];
+    pthread_t threads[THREADS];
+
+    (void)state;
+    if (!nvrtc)
+        skip();
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, compile_in_thread, &results[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) {
+        assert_true(results[i].image.size > 0);
+        assert_true(hone_bytes_equal(results[i].image, results[0].image));
+    }
+    for (int i = 0; i < THREADS; i++)
+        hone_nvrtc_result_fini(NULL, &results[i]);
+}
+
 static void test_nvrtc_sees_cuda_headers(void **state)
 {
     hone_nvrtc_job job = job_for("sm_80");
@@ -248,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_nvrtc_compiles_the_smoke_test),
         cmocka_unit_test(test_nvrtc_makes_ptx),
         cmocka_unit_test(test_nvrtc_repeats_itself),
+        cmocka_unit_test(test_nvrtc_compiles_in_threads),
         cmocka_unit_test(test_nvrtc_sees_cuda_headers),
         cmocka_unit_test(test_nvrtc_explains_faults),
         cmocka_unit_test(test_nvrtc_cuts_long_logs),

@@ -35,7 +35,7 @@ typedef struct bench {
     hone_cuda_staging *staging;
     hone_cuda_memory x, y; /* COPY bytes each */
     uint32_t *host;        /* COPY bytes */
-    char detail[160];      /* what the present row saw */
+    char detail[512];      /* what the present row saw */
     bool is_skipped;
 } bench;
 
@@ -560,6 +560,61 @@ static hone_status row_tensor_map(bench *b)
     return HONE_OK;
 }
 
+/* A kernel of this device reads and writes memory of the next one; a copy brings it back. */
+static hone_status reach(bench *b, hone_cuda_device *peer, hone_cuda_memory *theirs)
+{
+    enum {
+        N = 1000
+    };
+    uint32_t by = 5;
+    int n = N;
+    hone_cuda_kernel kernel;
+
+    HONE_TRY(hone_cuda_device_reach(b->device, peer));
+    HONE_TRY(hone_cuda_enter(peer));
+    hone_status st = hone_cuda_memory_init(peer, N * 4, NULL, theirs);
+    if (st == HONE_OK)
+        st = HONE_CU(peer, cuCtxSynchronize);
+    hone_cuda_leave(peer);
+    HONE_TRY(st);
+    HONE_TRY(hone_cuda_kernel_find(b->device, b->module, "link", NULL, &kernel));
+    const hone_cuda_launch link = {.function = kernel.function,
+                                   .grid = {8, 1, 1},
+                                   .block = {128, 1, 1},
+                                   .args = (void *[]){&theirs->at, &by, &n}};
+    HONE_TRY(HONE_CU(b->device, cuMemsetD8Async, theirs->at, 1, N * 4, b->stream));
+    HONE_TRY(hone_cuda_launch_on(b->device, b->stream, &link));
+    HONE_TRY(poison(b, &b->y));
+    HONE_TRY(HONE_CU(b->device, cuMemcpyPeerAsync, b->y.at, b->device->context, theirs->at,
+                     peer->context, N * 4, b->stream));
+    HONE_TRY(hone_cuda_download(b->staging, b->stream, b->host, b->y.at, N * 4));
+    for (size_t i = 0; i < N; i++)
+        if (b->host[i] != 3 * 0x01010101u + by)
+            return wrong("memory of another device", i, b->host[i], 3 * 0x01010101u + by);
+    SAW(b, "%s works on memory of %s", b->device->label, peer->label);
+    return HONE_OK;
+}
+
+static hone_status row_peer(bench *b)
+{
+    hone_cuda_device *peer = NULL;
+    hone_cuda_memory theirs = {0};
+    hone_status st;
+    int n;
+
+    HONE_TRY(hone_cuda_count(b->device->cu, &n));
+    if (n < 2)
+        return skip_row(b, "needs two devices");
+    HONE_TRY(hone_cuda_device_open(b->device->cu, (b->device->info.ordinal + 1) % n, NULL, &peer));
+    st = reach(b, peer, &theirs);
+    if (hone_cuda_enter(peer) == HONE_OK) {
+        hone_cuda_memory_fini(peer, NULL, &theirs);
+        hone_cuda_leave(peer);
+    }
+    hone_cuda_device_close(peer);
+    return st;
+}
+
 static hone_status row_too_much(bench *b)
 {
     hone_cuda_memory memory;
@@ -619,6 +674,7 @@ static const row rows[] = {
     {"shared memory", row_shared, false},
     {"clusters", row_cluster, false},
     {"tensor map", row_tensor_map, false},
+    {"peer", row_peer, true},
     {"graph nodes", row_nodes, false},
     {"graph update", row_update, false},
     {"stream", row_stream, true},
