@@ -1,6 +1,7 @@
-/* Times the CPU's contraction kernels on shapes of well-known networks, one thread, and prints GFLOP/s beside the share of
- * this machine's peak, which is measured first by a product that stays in the first cache level. docs/kernels/cpu_gemm.md
- * keeps the figures. Best of some runs in about 50 ms a shape; inputs are warm, as they are inside a network. */
+/* Times the CPU's contraction kernels on shapes of well-known networks, one thread, and prints
+ * GFLOP/s beside the share of this machine's peak, which is measured first by a product that stays
+ * in the first cache level. docs/kernels/cpu_gemm.md keeps the figures. Best of some runs in about
+ * 50 ms a shape; inputs are warm, as they are inside a network. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +13,27 @@
 typedef struct shape {
     const char *name;
     int op;
-    int64_t m, n, k;                       /* matmul; trans_b where batch < 0 */
+    int64_t m, n, k; /* matmul; trans_b where batch < 0 */
     int64_t batch;
     int64_t in, channels, outputs, kernel, stride, group; /* conv: square pictures, channels last */
-    bool dynamic;                          /* B is no constant */
-    int epilogue;                          /* 0 none, 1 relu, 2 silu */
+    bool dynamic;                                         /* B is no constant */
+    int epilogue;                                         /* 0 none, 1 relu, 2 silu */
 } shape;
 
-#define CONV(name, in, channels, outputs, kernel, stride, group, epilogue)                                             \
-    {name, HONE_OP_conv, 0, 0, 0, 0, in, channels, outputs, kernel, stride, group, false, epilogue}
-#define MATMUL(name, batch, m, n, k, dynamic) {name, HONE_OP_matmul, m, n, k, batch, 0, 0, 0, 0, 0, 0, dynamic, 0}
+#define CONV(name, in, channels, outputs, kernel, stride, group, epilogue)                         \
+    {                                                                                              \
+        name, HONE_OP_conv, 0, 0, 0, 0, in, channels, outputs, kernel, stride, group, false,       \
+            epilogue                                                                               \
+    }
+#define MATMUL(name, batch, m, n, k, dynamic)                                                      \
+    {                                                                                              \
+        name, HONE_OP_matmul, m, n, k, batch, 0, 0, 0, 0, 0, 0, dynamic, 0                         \
+    }
 
-#define POINTWISE(name, n, epilogue) {name, HONE_OP_pointwise, 0, n, 0, 0, 0, 0, 0, 0, 0, 0, true, epilogue}
+#define POINTWISE(name, n, epilogue)                                                               \
+    {                                                                                              \
+        name, HONE_OP_pointwise, 0, n, 0, 0, 0, 0, 0, 0, 0, 0, true, epilogue                      \
+    }
 
 static const shape shapes[] = {
     MATMUL("peak 48x64x256", 1, 48, 64, 256, false),
@@ -69,9 +79,11 @@ static const shape shapes[] = {
 };
 
 static const hone_instr relu[] = {{.op = HONE_SCALAR_relu}};
-static const hone_instr silu[] = {{.op = HONE_SCALAR_sigmoid}, {.op = HONE_SCALAR_mul, .arg = {0, 1}}};
+static const hone_instr silu[] = {{.op = HONE_SCALAR_sigmoid},
+                                  {.op = HONE_SCALAR_mul, .arg = {0, 1}}};
 static const hone_instr tanh_1[] = {{.op = HONE_SCALAR_tanh}};
-static const hone_program programs[] = {[1] = {1, 1, relu}, [2] = {1, 2, silu}, [3] = {1, 1, tanh_1}};
+static const hone_program programs[] = {
+    [1] = {1, 1, relu}, [2] = {1, 2, silu}, [3] = {1, 1, tanh_1}};
 
 static clockid_t time_of = CLOCK_THREAD_CPUTIME_ID; /* of one thread: other programs do not count */
 
@@ -115,14 +127,18 @@ static void make_conv(run *r, const shape *s)
 
     r->ints[0] = r->ints[1] = s->stride;
     r->ints[2] = r->ints[3] = r->ints[4] = r->ints[5] = pad;
-    r->attrs.conv = (hone_attrs_conv){.group = s->group, .strides = {2, r->ints}, .pads = {4, r->ints + 2},
-                                      .layout = HONE_LAYOUT_LAST, .program = s->epilogue ? &programs[s->epilogue] : NULL};
+    r->attrs.conv = (hone_attrs_conv){.group = s->group,
+                                      .strides = {2, r->ints},
+                                      .pads = {4, r->ints + 2},
+                                      .layout = HONE_LAYOUT_LAST,
+                                      .program = s->epilogue ? &programs[s->epilogue] : NULL};
     tensor(&r->in[0], (hone_dims){4, {1, s->in, s->in, s->channels}});
     tensor(&r->in[1], (hone_dims){4, {s->outputs, s->channels / s->group, s->kernel, s->kernel}});
     tensor(&r->in[2], (hone_dims){1, {s->outputs}});
     tensor(&r->out[0], (hone_dims){4, {1, out, out, s->outputs}});
     r->call.n_in = 3;
-    r->flop = 2.0 * (double)(out * out * s->outputs * s->kernel * s->kernel * (s->channels / s->group));
+    r->flop =
+        2.0 * (double)(out * out * s->outputs * s->kernel * s->kernel * (s->channels / s->group));
 }
 
 static void make_matmul(run *r, const shape *s)
@@ -158,7 +174,8 @@ static double time_shape(const shape *s, hone_pool *pool, double *flop)
     for (int i = 0; i < 3; i++)
         r.in_p[i] = &r.in[i];
     r.out_p[0] = &r.out[0];
-    r.call = (hone_cpu_call){.op = s->op, .attrs = &r.attrs, .n_out = 1, .in = r.in_p, .out = r.out_p, .pool = pool};
+    r.call = (hone_cpu_call){
+        .op = s->op, .attrs = &r.attrs, .n_out = 1, .in = r.in_p, .out = r.out_p, .pool = pool};
     if (s->op == HONE_OP_conv)
         make_conv(&r, s);
     else if (s->op == HONE_OP_matmul)
@@ -202,8 +219,8 @@ int main(int argc, char **argv)
         time_of = CLOCK_MONOTONIC;
     if (hone_pool_create(NULL, &options, &pool) != HONE_OK)
         return 1;
-    printf("%s, %d threads\n%-34s %10s %9s %6s\n", hone_cpu_level_text(hone_cpu_level_now()), options.n_threads, "shape",
-           "us", "GFLOP/s", "peak");
+    printf("%s, %d threads\n%-34s %10s %9s %6s\n", hone_cpu_level_text(hone_cpu_level_now()),
+           options.n_threads, "shape", "us", "GFLOP/s", "peak");
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         double flop, t;
         if (i > 0 && !strstr(shapes[i].name, only))
@@ -211,7 +228,8 @@ int main(int argc, char **argv)
         t = time_shape(&shapes[i], pool, &flop);
         if (i == 0)
             peak = flop / t;
-        printf("%-34s %10.2f %9.1f %5.0f%%\n", shapes[i].name, t * 1e6, flop / t / 1e9, 100 * flop / t / peak);
+        printf("%-34s %10.2f %9.1f %5.0f%%\n", shapes[i].name, t * 1e6, flop / t / 1e9,
+               100 * flop / t / peak);
     }
     hone_pool_destroy(pool);
     return 0;

@@ -1,9 +1,9 @@
-/* Frames in, classes out: reads the short texts of --preprocess and --postprocess and puts operators of the domain hone
- * around the graph.
+/* Frames in, classes out: reads the short texts of --preprocess and --postprocess and puts
+ * operators of the domain hone around the graph.
  *
- *   preprocess   decode | frame          an encoded picture (uint8 [n]) or a uint8 frame [h, w, 3] comes in
- *                resize=N                the shorter side becomes N (fit=crop); default: the larger of the crop's sides
- *                crop=N or crop=HxW      default: what the model's input says
+ *   preprocess   decode | frame          an encoded picture (uint8 [n]) or a uint8 frame [h, w, 3]
+ * comes in resize=N                the shorter side becomes N (fit=crop); default: the larger of
+ * the crop's sides crop=N or crop=HxW      default: what the model's input says
  *                fit=crop|letterbox|stretch, filter=linear|cubic|nearest, rgb | bgr | gray, fill=X
  *                mean=X or mean=X/Y/Z, std=... in 0..255 units
  *   postprocess  softmax, topk=K */
@@ -36,8 +36,8 @@ static void split(hone_arena *arena, const char *text, spec *out)
 
 static hone_status bad_item(const char *what, const item *i, const char *allowed)
 {
-    return hone_error(HONE_ERR_ARGUMENT, "reading --%s: \"%s%s%s\" is not understood; %s", what, i->key, *i->value ? "=" : "",
-                      i->value, allowed);
+    return hone_error(HONE_ERR_ARGUMENT, "reading --%s: \"%s%s%s\" is not understood; %s", what,
+                      i->key, *i->value ? "=" : "", i->value, allowed);
 }
 
 static bool read_int(const char *text, int64_t *out)
@@ -82,7 +82,8 @@ static bool read_floats(hone_arena *arena, const char *text, hone_floats *out)
 static bool read_enum(const char *name, const char *value, int64_t *out)
 {
     const hone_attr_row *row = hone_attrs_find(HONE_OP_frame, name);
-    const int index = hone_attr_enum_parse(row, (hone_bytes){(const uint8_t *)value, strlen(value)});
+    const int index =
+        hone_attr_enum_parse(row, (hone_bytes){(const uint8_t *)value, strlen(value)});
 
     *out = index;
     return index >= 0;
@@ -131,12 +132,14 @@ static hone_status fit_to_input(const hone_value *input, preprocess *p)
     const int64_t channels = p->frame.order == HONE_ORDER_GRAY ? 1 : 3;
 
     if (s->rank != 4 || input->type.dtype != HONE_F32)
-        return hone_error(HONE_ERR_ARGUMENT, "attaching --preprocess: input \"%s\" is no float32 picture of rank 4",
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "attaching --preprocess: input \"%s\" is no float32 picture of rank 4",
                           input->name);
     const bool first = !hone_extent_is_number(s->dim[1]) || s->dim[1] == channels;
     if (!first && s->dim[3] != channels)
-        return hone_error(HONE_ERR_ARGUMENT, "attaching --preprocess: input \"%s\" has no axis of %lld channels", input->name,
-                          (long long)channels);
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "attaching --preprocess: input \"%s\" has no axis of %lld channels",
+                          input->name, (long long)channels);
     p->frame.layout = first ? HONE_LAYOUT_FIRST : HONE_LAYOUT_LAST;
     const int h = first ? 2 : 1;
     if (p->frame.height == 0 && hone_extent_is_number(s->dim[h]))
@@ -144,8 +147,10 @@ static hone_status fit_to_input(const hone_value *input, preprocess *p)
     if (p->frame.width == 0 && hone_extent_is_number(s->dim[h + 1]))
         p->frame.width = s->dim[h + 1];
     if (p->frame.height == 0 || p->frame.width == 0)
-        return hone_error(HONE_ERR_ARGUMENT, "attaching --preprocess: the model leaves the size of \"%s\" open; add crop=HxW",
-                          input->name);
+        return hone_error(
+            HONE_ERR_ARGUMENT,
+            "attaching --preprocess: the model leaves the size of \"%s\" open; add crop=HxW",
+            input->name);
     if (p->frame.resize == 0)
         p->frame.resize = HONE_MAX(p->frame.height, p->frame.width);
     return HONE_OK;
@@ -167,8 +172,8 @@ static hone_type input_type(hone_module *module, bool decode)
     return t;
 }
 
-static hone_status add_node(hone_graph *g, hone_op_id op, const char *name, hone_value *in, hone_node *before,
-                            hone_node **out)
+static hone_status add_node(hone_graph *g, hone_op_id op, const char *name, hone_value *in,
+                            hone_node *before, hone_node **out)
 {
     *out = hone_node_create(g, before, op, name, &in, 1, 1);
     return HONE_OK;
@@ -184,12 +189,15 @@ hone_status hone_attach_preprocess(hone_module *module, const char *text)
     hone_attrs_init(HONE_OP_frame, &defaults);
     preprocess p = {.decode = true, .frame = defaults.frame};
     if (g->n_in != 1)
-        return hone_error(HONE_ERR_ARGUMENT, "attaching --preprocess: the model has %d inputs; one picture is taken", g->n_in);
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "attaching --preprocess: the model has %d inputs; one picture is taken",
+                          g->n_in);
     split(module->arena, text, &s);
     for (int i = 0; i < s.items.n; i++)
         if (!read_preprocess_item(module->arena, &s.items.v[i], &p))
             return bad_item("preprocess", &s.items.v[i],
-                            "items are decode, frame, resize=N, crop=N or HxW, fit=, filter=, rgb, bgr, gray, fill=X, mean= "
+                            "items are decode, frame, resize=N, crop=N or HxW, fit=, filter=, rgb, "
+                            "bgr, gray, fill=X, mean= "
                             "and std=X or X/Y/Z");
     hone_value *input = g->in[0];
     HONE_TRY(fit_to_input(input, &p));
@@ -242,7 +250,8 @@ hone_status hone_attach_postprocess(hone_module *module, const char *text)
     spec s;
 
     if (g->n_out < 1 || g->out[0]->type.kind != HONE_KIND_TENSOR)
-        return hone_error(HONE_ERR_ARGUMENT, "attaching --postprocess: the model's first output is no tensor");
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "attaching --postprocess: the model's first output is no tensor");
     split(module->arena, text, &s);
     for (int i = 0; i < s.items.n; i++) {
         const item *it = &s.items.v[i];

@@ -1,5 +1,6 @@
-/* hone_build: import with the given shapes, attach what comes before and after, infer, run the passes, lower, place, emit.
- * One arena holds all of it and goes at the end; whatever way a build ends, nothing is left behind. */
+/* hone_build: import with the given shapes, attach what comes before and after, infer, run the
+ * passes, lower, place, emit. One arena holds all of it and goes at the end; whatever way a build
+ * ends, nothing is left behind. */
 #include "build/model.h"
 #include "opt/opt.h"
 
@@ -13,8 +14,8 @@ typedef struct build_job {
     size_t size;
 } build_job;
 
-/* Symbols of which the profile says something are narrowed before the model is read: one with a single value is that
- * number wherever the model mentions it. */
+/* Symbols of which the profile says something are narrowed before the model is read: one with a
+ * single value is that number wherever the model mentions it. */
 static void narrow_symbols(void *user, hone_module *module)
 {
     const build_job *job = user;
@@ -68,8 +69,11 @@ static hone_status attach(build_job *job)
 static hone_status optimize(build_job *job)
 {
     const hone_build_options *o = job->options;
-    const hone_pass_options p = {.allocator = o->allocator, .logger = o->logger, .progress = o->progress,
-                                 .dump_ir = o->dump_ir, .no_optimize = o->no_optimize};
+    const hone_pass_options p = {.allocator = o->allocator,
+                                 .logger = o->logger,
+                                 .progress = o->progress,
+                                 .dump_ir = o->dump_ir,
+                                 .no_optimize = o->no_optimize};
 
     HONE_TRY(hone_graph_infer(job->module->main));
     return hone_opt_run(job->module, &p);
@@ -97,7 +101,8 @@ static hone_status build(void *ctx)
 static hone_status check_options(const hone_build_options *o)
 {
     if (o->device && strcmp(o->device, "cpu") != 0)
-        return hone_error(HONE_ERR_ARGUMENT, "building: device is \"%s\"; this version builds for \"cpu\"", o->device);
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "building: device is \"%s\"; this version builds for \"cpu\"", o->device);
     return HONE_OK;
 }
 

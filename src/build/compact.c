@@ -1,4 +1,5 @@
-/* Leaves out the values that nothing reads or writes: constants that were packed, results that nobody wants. */
+/* Leaves out the values that nothing reads or writes: constants that were packed, results that
+ * nobody wants. */
 #include "build/build.h"
 
 static void mark(const hone_lowered *low, bool *used, int value)

@@ -1,9 +1,9 @@
-/* What a step costs by its shapes: floating-point operations, bytes moved, scratch. And the call of a step at its largest
- * extents, which packing and scratch are asked with. */
+/* What a step costs by its shapes: floating-point operations, bytes moved, scratch. And the call of
+ * a step at its largest extents, which packing and scratch are asked with. */
 #include "build/build.h"
 
-bool hone_low_call(const hone_lowered *low, const hone_low_step *s, hone_cpu_call *call, hone_tensor *tensors,
-                   hone_tensor **pointers, hone_pool *pool)
+bool hone_low_call(const hone_lowered *low, const hone_low_step *s, hone_cpu_call *call,
+                   hone_tensor *tensors, hone_tensor **pointers, hone_pool *pool)
 {
     bool known = true;
 
@@ -13,10 +13,17 @@ bool hone_low_call(const hone_lowered *low, const hone_low_step *s, hone_cpu_cal
         if (v < 0)
             continue;
         tensors[i] = (hone_tensor){.dtype = low->values.v[v].type.dtype};
-        known = hone_shape_upper(low->module->extents, &low->values.v[v].type.shape, &tensors[i].shape) && known;
+        known = hone_shape_upper(low->module->extents, &low->values.v[v].type.shape,
+                                 &tensors[i].shape) &&
+                known;
     }
-    *call = (hone_cpu_call){.op = s->op, .attrs = s->attrs, .n_in = s->n_in, .n_out = s->n_out, .in = pointers,
-                            .out = pointers + s->n_in, .pool = pool};
+    *call = (hone_cpu_call){.op = s->op,
+                            .attrs = s->attrs,
+                            .n_in = s->n_in,
+                            .n_out = s->n_out,
+                            .in = pointers,
+                            .out = pointers + s->n_in,
+                            .pool = pool};
     return known;
 }
 
@@ -38,13 +45,18 @@ static double flop_of(const hone_cpu_call *c)
     const hone_tensor *x = c->n_in > 0 ? c->in[0] : NULL, *w = c->n_in > 1 ? c->in[1] : NULL;
 
     if (!x || !w || !hone_op_has((hone_op_id)c->op, HONE_TRAIT_CONTRACTION))
-        return hone_op_has((hone_op_id)c->op, HONE_TRAIT_MOVEMENT | HONE_TRAIT_VIEW | HONE_TRAIT_DATA_SHAPED) ? 0 : out;
+        return hone_op_has((hone_op_id)c->op,
+                           HONE_TRAIT_MOVEMENT | HONE_TRAIT_VIEW | HONE_TRAIT_DATA_SHAPED)
+                   ? 0
+                   : out;
     switch (c->op) {
     case HONE_OP_conv:
     case HONE_OP_conv_integer:
-    case HONE_OP_qlinear_conv: return w->shape.rank && w->shape.dim[0] ? 2 * out * count(w) / (double)w->shape.dim[0] : 0;
+    case HONE_OP_qlinear_conv:
+        return w->shape.rank && w->shape.dim[0] ? 2 * out * count(w) / (double)w->shape.dim[0] : 0;
     case HONE_OP_conv_transpose:
-        return w->shape.rank && w->shape.dim[0] ? 2 * count(x) * count(w) / (double)w->shape.dim[0] : 0;
+        return w->shape.rank && w->shape.dim[0] ? 2 * count(x) * count(w) / (double)w->shape.dim[0]
+                                                : 0;
     default: {
         const bool trans = c->op == HONE_OP_matmul && c->attrs->matmul.trans_a && x->shape.rank > 1;
         return x->shape.rank ? 2 * out * (double)x->shape.dim[x->shape.rank - (trans ? 2 : 1)] : 0;
@@ -56,7 +68,8 @@ hone_status hone_low_estimate(hone_lowered *low)
 {
     hone_pool *pool = NULL;
 
-    HONE_TRY(hone_pool_create(NULL, &(hone_pool_options){.n_threads = 1, .count_only = true}, &pool));
+    HONE_TRY(
+        hone_pool_create(NULL, &(hone_pool_options){.n_threads = 1, .count_only = true}, &pool));
     for (int i = 0; i < low->steps.n; i++) {
         hone_low_step *s = &low->steps.v[i];
         const size_t n = (size_t)(s->n_in + s->n_out) + 1;
@@ -71,7 +84,8 @@ hone_status hone_low_estimate(hone_lowered *low)
             s->bytes += bytes_of(pointers[k]);
         const hone_cpu_kernel *kernel = hone_cpu_kernel_of(s->op);
         s->scratch = known && kernel->scratch ? kernel->scratch(&call) : 0;
-        low->scratch_bytes = HONE_MAX(low->scratch_bytes, hone_align_up(s->scratch, HONE_ALIGNMENT));
+        low->scratch_bytes =
+            HONE_MAX(low->scratch_bytes, hone_align_up(s->scratch, HONE_ALIGNMENT));
     }
     hone_pool_destroy(pool);
     return HONE_OK;

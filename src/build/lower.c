@@ -1,23 +1,32 @@
-/* Lowering: the graph as a list of steps on values. Views of static shape vanish into aliases; graph outputs are written
- * where the caller wants them; everything else is one step a node. Control flow is in lower_control.c. */
+/* Lowering: the graph as a list of steps on values. Views of static shape vanish into aliases;
+ * graph outputs are written where the caller wants them; everything else is one step a node.
+ * Control flow is in lower_control.c. */
 #include "build/build.h"
 
-int hone_low_add_value(hone_lowered *low, const char *name, const hone_type *type, hone_storage storage)
+int hone_low_add_value(hone_lowered *low, const char *name, const hone_type *type,
+                       hone_storage storage)
 {
     hone_low_value *v = hone_vec_push(low->arena, &low->values);
     const int index = low->values.n - 1;
 
-    *v = (hone_low_value){.name = name, .type = *type, .storage = storage, .root = index, .binding = -1, .pack_step = -1,
-                          .first = -1, .last = -1};
+    *v = (hone_low_value){.name = name,
+                          .type = *type,
+                          .storage = storage,
+                          .root = index,
+                          .binding = -1,
+                          .pack_step = -1,
+                          .first = -1,
+                          .last = -1};
     return index;
 }
 
-hone_low_step *hone_low_add_step(hone_lowered *low, hone_step_kind kind, hone_op_id op, const char *name, int n_in,
-                                 int n_out)
+hone_low_step *hone_low_add_step(hone_lowered *low, hone_step_kind kind, hone_op_id op,
+                                 const char *name, int n_in, int n_out)
 {
     hone_low_step *s = hone_vec_push(low->arena, &low->steps);
 
-    *s = (hone_low_step){.kind = kind, .op = op, .name = name, .n_in = n_in, .n_out = n_out, .target = -1};
+    *s = (hone_low_step){
+        .kind = kind, .op = op, .name = name, .n_in = n_in, .n_out = n_out, .target = -1};
     s->in = hone_arena_array(low->arena, (size_t)n_in, sizeof(int));
     s->out = hone_arena_array(low->arena, (size_t)n_out, sizeof(int));
     return s;
@@ -28,8 +37,9 @@ int hone_low_value_of(hone_lowered *low, int *map, const hone_value *value)
     if (!value)
         return -1;
     if (map[value->id] < 0) {
-        const int index = hone_low_add_value(low, value->name, &value->type,
-                                             value->constant ? HONE_STORAGE_CONST : HONE_STORAGE_ARENA);
+        const int index =
+            hone_low_add_value(low, value->name, &value->type,
+                               value->constant ? HONE_STORAGE_CONST : HONE_STORAGE_ARENA);
         low->values.v[index].value = value;
         low->values.v[index].constant = value->constant;
         map[value->id] = index;
@@ -80,8 +90,8 @@ static void lower_node(hone_lowered *low, int *map, const hone_node *node)
         if (hone_low_is_static(low, to))
             return;
     }
-    hone_low_step *s = hone_low_add_step(low, is_view ? HONE_STEP_VIEW : HONE_STEP_KERNEL, node->op, node->name, node->n_in,
-                                         node->n_out);
+    hone_low_step *s = hone_low_add_step(low, is_view ? HONE_STEP_VIEW : HONE_STEP_KERNEL, node->op,
+                                         node->name, node->n_in, node->n_out);
     const int step = low->steps.n - 1;
     s->attrs = &node->attrs;
     int *in = s->in, *out = s->out;
@@ -94,7 +104,8 @@ static void lower_node(hone_lowered *low, int *map, const hone_node *node)
 
 hone_status hone_lower_graph(hone_lowered *low, int *map, const hone_graph *graph)
 {
-    HONE_EACH_NODE(node, graph) {
+    HONE_EACH_NODE(node, graph)
+    {
         if (hone_op_has(node->op, HONE_TRAIT_CONTROL))
             HONE_TRY(hone_lower_control(low, map, node));
         else
@@ -103,7 +114,7 @@ hone_status hone_lower_graph(hone_lowered *low, int *map, const hone_graph *grap
     return HONE_OK;
 }
 
-/* ---- what this device has no code for ------------------------------------------------------------------------------ */
+/* ---- what this device has no code for -------------------------------------------------------- */
 
 typedef struct unsupported {
     hone_text lines;
@@ -116,8 +127,9 @@ static void note_unsupported(unsupported *u, const hone_node *node, const char *
     const char *colon = strrchr(onnx, ':');
 
     u->n++;
-    hone_text_add(&u->lines, "\n  node \"%s\": operator %s, domain %.*s: %s", node->name, colon ? colon + 1 : onnx,
-                  colon ? (int)(colon - onnx) : 7, colon ? onnx : "ai.onnx", why);
+    hone_text_add(&u->lines, "\n  node \"%s\": operator %s, domain %.*s: %s", node->name,
+                  colon ? colon + 1 : onnx, colon ? (int)(colon - onnx) : 7,
+                  colon ? onnx : "ai.onnx", why);
 }
 
 static void check_node(unsupported *u, const hone_node *node)
@@ -143,8 +155,12 @@ static void check_node(unsupported *u, const hone_node *node)
             return;
         }
     }
-    const hone_cpu_call call = {.op = node->op, .attrs = &node->attrs, .n_in = node->n_in, .n_out = node->n_out,
-                                .in = pointers, .out = pointers + node->n_in};
+    const hone_cpu_call call = {.op = node->op,
+                                .attrs = &node->attrs,
+                                .n_in = node->n_in,
+                                .n_out = node->n_out,
+                                .in = pointers,
+                                .out = pointers + node->n_in};
     if (!hone_cpu_supports(&call))
         note_unsupported(u, node, "the CPU backend's kernel does not take these element types");
 }
@@ -157,7 +173,8 @@ static void check_graph(hone_arena *arena, unsupported *u, const hone_graph *gra
     *hone_vec_push(arena, &todo) = graph;
     while (todo.n) {
         const hone_graph *g = todo.v[--todo.n];
-        HONE_EACH_NODE(node, g) {
+        HONE_EACH_NODE(node, g)
+        {
             for (int i = 0; i < node->n_sub; i++)
                 *hone_vec_push(arena, &todo) = node->sub[i];
             if (!hone_op_has(node->op, HONE_TRAIT_CONTROL))
@@ -176,14 +193,15 @@ static hone_status check_supported(hone_arena *arena, const hone_graph *graph)
     hone_text_init(&u.lines, NULL);
     check_graph(arena, &u, graph);
     if (u.n) {
-        st = hone_error(HONE_ERR_UNSUPPORTED, "building for the CPU: %d node%s cannot be run", u.n, u.n == 1 ? "" : "s");
+        st = hone_error(HONE_ERR_UNSUPPORTED, "building for the CPU: %d node%s cannot be run", u.n,
+                        u.n == 1 ? "" : "s");
         hone_message_append("%s", u.lines.data ? u.lines.data + 1 : "");
     }
     hone_text_fini(&u.lines);
     return st;
 }
 
-/* ---- inputs and outputs -------------------------------------------------------------------------------------------- */
+/* ---- inputs and outputs ---------------------------------------------------------------------- */
 
 static void lower_inputs(hone_lowered *low, int *map, const hone_graph *graph)
 {
@@ -196,8 +214,8 @@ static void lower_inputs(hone_lowered *low, int *map, const hone_graph *graph)
     low->n_inputs = graph->n_in;
 }
 
-/* An output is written in place where its bytes are its own; an input, a constant or a second name of the same bytes is
- * copied. */
+/* An output is written in place where its bytes are its own; an input, a constant or a second name
+ * of the same bytes is copied. */
 static void lower_output(hone_lowered *low, int *map, const hone_graph *graph, int index)
 {
     int v = hone_low_value_of(low, map, graph->out[index]);

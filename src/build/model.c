@@ -1,5 +1,5 @@
-/* Models as objects: mapped bytes and the module imported from them, for questions. A build imports them once more with the
- * shapes that it was given, so that one model may be built in many ways. */
+/* Models as objects: mapped bytes and the module imported from them, for questions. A build imports
+ * them once more with the shapes that it was given, so that one model may be built in many ways. */
 #include "build/model.h"
 
 #include <stdio.h>
@@ -74,7 +74,8 @@ out:
     return st == HONE_OK ? HONE_OK : hone_while(st, "reading model %s", path);
 }
 
-hone_status hone_model_load(const void *data, size_t size, const hone_model_options *options, hone_model **out)
+hone_status hone_model_load(const void *data, size_t size, const hone_model_options *options,
+                            hone_model **out)
 {
     hone_status st;
     const hone_model_options o = read_options(options);
@@ -131,9 +132,13 @@ hone_status hone_model_binding(const hone_model *m, int index, hone_binding_info
     const hone_graph *g = m->module->main;
 
     if (index < 0 || index >= g->n_in + g->n_out)
-        return hone_error(HONE_ERR_ARGUMENT, "asking for binding %d: the model has %d", index, g->n_in + g->n_out);
+        return hone_error(HONE_ERR_ARGUMENT, "asking for binding %d: the model has %d", index,
+                          g->n_in + g->n_out);
     const hone_value *v = index < g->n_in ? g->in[index] : g->out[index - g->n_in];
-    hone_binding_info all = {.name = v->name, .dtype = v->type.dtype, .kind = kinds[v->type.kind], .is_input = index < g->n_in};
+    hone_binding_info all = {.name = v->name,
+                             .dtype = v->type.dtype,
+                             .kind = kinds[v->type.kind],
+                             .is_input = index < g->n_in};
     describe_dims(m->module, &v->type.shape, &all);
     return hone_info_fill(info, &all, sizeof all);
 }
@@ -146,7 +151,8 @@ const char *hone_model_property(const hone_model *m, const char *key)
     return NULL;
 }
 
-hone_status hone_model_print(const hone_model *m, void (*write)(void *user, const char *text, size_t size), void *user)
+hone_status hone_model_print(const hone_model *m,
+                             void (*write)(void *user, const char *text, size_t size), void *user)
 {
     hone_text text;
 

@@ -1,7 +1,9 @@
-/* Which constants are stored in the form that their kernel packs, and the dense bytes of those that are not. */
+/* Which constants are stored in the form that their kernel packs, and the dense bytes of those that
+ * are not. */
 #include "build/build.h"
 
-hone_status hone_constant_dense(const hone_low_value *value, const void **data, void **copy, size_t *copy_size)
+hone_status hone_constant_dense(const hone_low_value *value, const void **data, void **copy,
+                                size_t *copy_size)
 {
     const hone_constant *c = value->constant;
     hone_dims dims;
@@ -9,8 +11,10 @@ hone_status hone_constant_dense(const hone_low_value *value, const void **data, 
 
     *copy = NULL;
     *copy_size = 0;
-    if (!hone_shape_dims(&value->type.shape, &dims) || !hone_dims_size(value->type.dtype, &dims, &size))
-        return hone_error(HONE_ERR_INTERNAL, "packing \"%s\": a constant has no static shape", value->name);
+    if (!hone_shape_dims(&value->type.shape, &dims) ||
+        !hone_dims_size(value->type.dtype, &dims, &size))
+        return hone_error(HONE_ERR_INTERNAL, "packing \"%s\": a constant has no static shape",
+                          value->name);
     if (!c->is_splat && (uintptr_t)c->data % 16 == 0) {
         *data = c->data;
         return HONE_OK;
@@ -24,7 +28,8 @@ hone_status hone_constant_dense(const hone_low_value *value, const void **data, 
 }
 
 /* The packed value that an earlier step made of the same constant in the same way, or -1. */
-static int find_packed(const hone_lowered *low, const hone_low_step *s, const hone_constant *constant)
+static int find_packed(const hone_lowered *low, const hone_low_step *s,
+                       const hone_constant *constant)
 {
     for (int i = 0; i < low->values.n; i++) {
         const hone_low_value *v = &low->values.v[i];
@@ -37,8 +42,10 @@ static int find_packed(const hone_lowered *low, const hone_low_step *s, const ho
     return -1;
 }
 
-/* Packed bytes of step s's in[1]; 0: it stays plain. Only the constant's shape and the attributes matter. */
-static size_t packed_size(const hone_lowered *low, const hone_low_step *s, const hone_cpu_kernel *kernel)
+/* Packed bytes of step s's in[1]; 0: it stays plain. Only the constant's shape and the attributes
+ * matter. */
+static size_t packed_size(const hone_lowered *low, const hone_low_step *s,
+                          const hone_cpu_kernel *kernel)
 {
     const size_t n = (size_t)(s->n_in + s->n_out) + 1;
     hone_tensor *tensors = hone_arena_array(low->arena, n, sizeof *tensors);
@@ -53,7 +60,8 @@ hone_status hone_pack_plan(hone_lowered *low)
 {
     for (int i = 0; i < low->steps.n; i++) {
         hone_low_step *s = &low->steps.v[i];
-        const hone_cpu_kernel *kernel = s->kind == HONE_STEP_KERNEL ? hone_cpu_kernel_of(s->op) : NULL;
+        const hone_cpu_kernel *kernel =
+            s->kind == HONE_STEP_KERNEL ? hone_cpu_kernel_of(s->op) : NULL;
         if (!kernel || !kernel->pack_size || s->n_in < 2 || s->in[1] < 0 ||
             low->values.v[s->in[1]].storage != HONE_STORAGE_CONST)
             continue;

@@ -1,15 +1,16 @@
-/* Placing: when each value is alive, and where in one arena it lies. Values whose lives do not meet may share bytes; a
- * pointwise step writes over an input that dies with it. Several greedy orders are tried and the smallest arena is kept;
- * the search is bounded and the same from run to run. */
+/* Placing: when each value is alive, and where in one arena it lies. Values whose lives do not meet
+ * may share bytes; a pointwise step writes over an input that dies with it. Several greedy orders
+ * are tried and the smallest arena is kept; the search is bounded and the same from run to run. */
 #include "build/build.h"
 
 #include <stdlib.h>
 
-#define HEAP_LIMIT ((size_t)256 << 20) /* a bound from data that is larger than this is no bound worth keeping */
+#define HEAP_LIMIT                                                                                 \
+    ((size_t)256 << 20) /* a bound from data that is larger than this is no bound worth keeping */
 #define SEARCH_ROUNDS 200
-#define GOOD_ENOUGH 1.01 /* of the largest live set */
+#define GOOD_ENOUGH   1.01 /* of the largest live set */
 
-/* ---- rooms ----------------------------------------------------------------------------------------------------------- */
+/* ---- rooms ----------------------------------------------------------------------------------- */
 
 static bool has_data_extent(const hone_lowered *low, int v)
 {
@@ -35,7 +36,9 @@ static hone_status give_rooms(hone_lowered *low)
             continue;
         const bool known = upper_bytes(low, i, &bytes);
         if (known && bytes > ((size_t)1 << 46))
-            return hone_error(HONE_ERR_LIMIT, "placing \"%s\": it needs %zu bytes; the limit is 64 TiB", v->name, bytes);
+            return hone_error(HONE_ERR_LIMIT,
+                              "placing \"%s\": it needs %zu bytes; the limit is 64 TiB", v->name,
+                              bytes);
         const bool grows = !known || (has_data_extent(low, i) && bytes > HEAP_LIMIT);
         v->room = grows ? 0 : hone_align_up(bytes, HONE_ALIGNMENT);
         if (!grows)
@@ -47,7 +50,7 @@ static hone_status give_rooms(hone_lowered *low)
     return HONE_OK;
 }
 
-/* ---- lives ------------------------------------------------------------------------------------------------------------ */
+/* ---- lives ----------------------------------------------------------------------------------- */
 
 static void touch(hone_lowered *low, int value, int step)
 {
@@ -83,7 +86,7 @@ static void find_lives(hone_lowered *low)
             extend_over_loop(low, low->steps.v[s].target, s);
 }
 
-/* ---- writing over an input -------------------------------------------------------------------------------------------- */
+/* ---- writing over an input ------------------------------------------------------------------- */
 
 static bool may_overwrite(const hone_lowered *low, const int *writers, int step, int in, int out)
 {
@@ -91,8 +94,9 @@ static bool may_overwrite(const hone_lowered *low, const int *writers, int step,
         return false;
     const hone_low_value *i = &low->values.v[in], *o = &low->values.v[out];
     const hone_low_value *root = &low->values.v[i->root];
-    return o->root == out && o->storage == HONE_STORAGE_ARENA && root->storage == HONE_STORAGE_ARENA && i->root != out &&
-           root->last == step && o->first == step && writers[out] == 1 && root->room >= o->room &&
+    return o->root == out && o->storage == HONE_STORAGE_ARENA &&
+           root->storage == HONE_STORAGE_ARENA && i->root != out && root->last == step &&
+           o->first == step && writers[out] == 1 && root->room >= o->room &&
            hone_dtype_bits(i->type.dtype) == hone_dtype_bits(o->type.dtype) &&
            hone_shape_equal(&i->type.shape, &o->type.shape) && o->type.shape.rank >= 0;
 }
@@ -127,7 +131,8 @@ static void overwrite_inputs(hone_lowered *low)
                 writers[low->steps.v[s].out[k]]++;
     for (int s = 0; s < low->steps.n; s++) {
         const hone_low_step *step = &low->steps.v[s];
-        if (step->kind != HONE_STEP_KERNEL || !hone_op_has(step->op, HONE_TRAIT_POINTWISE) || step->n_out != 1)
+        if (step->kind != HONE_STEP_KERNEL || !hone_op_has(step->op, HONE_TRAIT_POINTWISE) ||
+            step->n_out != 1)
             continue;
         for (int k = 0; k < step->n_in; k++) {
             if (step->in[k] >= 0)
@@ -142,7 +147,7 @@ static void overwrite_inputs(hone_lowered *low)
         low->values.v[i].root = find_root(roots, low->values.v[i].root);
 }
 
-/* ---- offsets ---------------------------------------------------------------------------------------------------------- */
+/* ---- offsets --------------------------------------------------------------------------------- */
 
 typedef struct block {
     size_t room;
@@ -173,7 +178,8 @@ static int by_size(const void *a, const void *b)
 static int by_area(const void *a, const void *b)
 {
     const block *x = a, *y = b;
-    const double p = (double)x->room * (x->last - x->first + 1), q = (double)y->room * (y->last - y->first + 1);
+    const double p = (double)x->room * (x->last - x->first + 1),
+                 q = (double)y->room * (y->last - y->first + 1);
     return p != q ? (p < q ? 1 : -1) : x->value - y->value;
 }
 
@@ -286,9 +292,10 @@ hone_status hone_place(hone_lowered *low)
     for (int i = 0; i < low->values.n; i++) {
         const hone_low_value *v = &low->values.v[i];
         if (v->storage == HONE_STORAGE_ARENA && v->first >= 0 && v->room > 0)
-            p.blocks[p.n++] = v->type.dtype == HONE_STRING
-                                  ? (block){.room = v->room, .first = 0, .last = low->steps.n - 1, .value = i}
-                                  : (block){.room = v->room, .first = v->first, .last = v->last, .value = i};
+            p.blocks[p.n++] =
+                v->type.dtype == HONE_STRING
+                    ? (block){.room = v->room, .first = 0, .last = low->steps.n - 1, .value = i}
+                    : (block){.room = v->room, .first = v->first, .last = v->last, .value = i};
     }
     low->live_bytes = largest_live_set(low, &p);
     pack(low, &p);

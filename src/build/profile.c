@@ -35,14 +35,17 @@ static bool parse_dims(const char *text, size_t n, hone_dims *out)
     return false;
 }
 
-static hone_status parse_entry(hone_arena *arena, const char *entry, size_t n, hone_named_shape *out)
+static hone_status parse_entry(hone_arena *arena, const char *entry, size_t n,
+                               hone_named_shape *out)
 {
     const char *colon = memrchr(entry, ':', n);
     const size_t name = colon ? (size_t)(colon - entry) : 0;
 
     if (!colon || name == 0 || !parse_dims(colon + 1, n - name - 1, &out->dims))
-        return hone_error(HONE_ERR_ARGUMENT, "reading shapes: \"%.*s\" is not NAME:1x3x224x224 with at most %d extents",
-                          (int)HONE_MIN(n, (size_t)200), entry, HONE_MAX_RANK);
+        return hone_error(
+            HONE_ERR_ARGUMENT,
+            "reading shapes: \"%.*s\" is not NAME:1x3x224x224 with at most %d extents",
+            (int)HONE_MIN(n, (size_t)200), entry, HONE_MAX_RANK);
     out->name = hone_arena_text_n(arena, entry, name);
     return HONE_OK;
 }
@@ -82,8 +85,9 @@ static hone_status check_shape(const hone_module *module, const hone_named_shape
     char text[HONE_DIMS_TEXT];
 
     if (!input)
-        return hone_error(HONE_ERR_ARGUMENT, "reading shapes: the model has no input \"%s\"; its first is \"%s\"", s->name,
-                          module->main->n_in ? module->main->in[0]->name : "");
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "reading shapes: the model has no input \"%s\"; its first is \"%s\"",
+                          s->name, module->main->n_in ? module->main->in[0]->name : "");
     const hone_shape *declared = &input->type.shape;
     bool fits = declared->rank < 0 || declared->rank == s->dims.rank;
     for (int i = 0; fits && i < declared->rank; i++)
@@ -96,26 +100,30 @@ static hone_status check_shape(const hone_module *module, const hone_named_shape
         hone_text_add(&t, "%s", i ? "x" : "");
         hone_extent_print(module->extents, declared->dim[i], &t);
     }
-    const hone_status st =
-        hone_error(HONE_ERR_ARGUMENT, "reading shapes: input \"%s\" cannot be %s: the model declares %s", s->name,
-                   hone_dims_text(&s->dims, text), t.data ? t.data : "a scalar");
+    const hone_status st = hone_error(
+        HONE_ERR_ARGUMENT, "reading shapes: input \"%s\" cannot be %s: the model declares %s",
+        s->name, hone_dims_text(&s->dims, text), t.data ? t.data : "a scalar");
     hone_text_fini(&t);
     return st;
 }
 
 /* Joins [min, max] of one more mention of the symbol into the profile. */
-static hone_status add_range(hone_arena *arena, hone_profile *p, const char *symbol, int64_t min, int64_t opt, int64_t max)
+static hone_status add_range(hone_arena *arena, hone_profile *p, const char *symbol, int64_t min,
+                             int64_t opt, int64_t max)
 {
     if (min > opt || opt > max)
-        return hone_error(HONE_ERR_ARGUMENT, "reading shapes: %s is at least %lld, best %lld, at most %lld: not in order",
-                          symbol, (long long)min, (long long)opt, (long long)max);
+        return hone_error(
+            HONE_ERR_ARGUMENT,
+            "reading shapes: %s is at least %lld, best %lld, at most %lld: not in order", symbol,
+            (long long)min, (long long)opt, (long long)max);
     for (int i = 0; i < p->symbols.n; i++) {
         hone_symbol_range *r = &p->symbols.v[i];
         if (strcmp(r->name, symbol) != 0)
             continue;
         if (r->min != min || r->opt != opt || r->max != max)
             return hone_error(HONE_ERR_ARGUMENT,
-                              "reading shapes: the dimension %s of the model is given as %lld and as %lld; it is the same "
+                              "reading shapes: the dimension %s of the model is given as %lld and "
+                              "as %lld; it is the same "
                               "dimension wherever it stands",
                               symbol, (long long)r->opt, (long long)opt);
         return HONE_OK;
@@ -129,12 +137,14 @@ typedef struct profile_texts {
 } profile_texts;
 
 /* The declared shape of one input, matched with what the options say of it. */
-static hone_status add_input(hone_arena *arena, hone_profile *p, const hone_module *module, const hone_value *input,
-                             const profile_texts *t, const hone_logger *logger)
+static hone_status add_input(hone_arena *arena, hone_profile *p, const hone_module *module,
+                             const hone_value *input, const profile_texts *t,
+                             const hone_logger *logger)
 {
     const hone_shape *s = &input->type.shape;
     const hone_dims *fixed = find_shape(&t->fixed, input->name);
-    const hone_dims *opt = find_shape(&t->opt, input->name), *min = find_shape(&t->min, input->name);
+    const hone_dims *opt = find_shape(&t->opt, input->name),
+                    *min = find_shape(&t->min, input->name);
     const hone_dims *max = find_shape(&t->max, input->name);
 
     opt = opt ? opt : fixed ? fixed : max ? max : min;
@@ -143,7 +153,8 @@ static hone_status add_input(hone_arena *arena, hone_profile *p, const hone_modu
     for (int i = 0; i < s->rank; i++) {
         if (hone_extent_is_number(s->dim[i]))
             continue;
-        const hone_extent_node *node = hone_extents_node(module->extents, hone_extent_index(s->dim[i]));
+        const hone_extent_node *node =
+            hone_extents_node(module->extents, hone_extent_index(s->dim[i]));
         if (node->kind != HONE_EXTENT_SYMBOL)
             continue;
         if (opt) {
@@ -154,7 +165,8 @@ static hone_status add_input(hone_arena *arena, hone_profile *p, const hone_modu
         for (int k = 0; k < p->symbols.n; k++)
             known = known || strcmp(p->symbols.v[k].name, node->name) == 0;
         if (!known && node->max > HONE_EXTENT_LIMIT) {
-            hone_log(logger, HONE_LOG_WARNING, "input \"%s\": no shape is given for its dimension %s; it is taken as 1",
+            hone_log(logger, HONE_LOG_WARNING,
+                     "input \"%s\": no shape is given for its dimension %s; it is taken as 1",
                      input->name, node->name);
             HONE_TRY(add_range(arena, p, node->name, 1, 1, 1));
         }
@@ -162,13 +174,17 @@ static hone_status add_input(hone_arena *arena, hone_profile *p, const hone_modu
     return HONE_OK;
 }
 
-hone_status hone_profile_make(hone_arena *arena, const hone_module *module, const hone_build_options *o, hone_profile *out)
+hone_status hone_profile_make(hone_arena *arena, const hone_module *module,
+                              const hone_build_options *o, hone_profile *out)
 {
     profile_texts t = {0};
     const struct {
         const char *text;
         hone_named_shapes *to;
-    } all[] = {{o->shapes, &t.fixed}, {o->min_shapes, &t.min}, {o->opt_shapes, &t.opt}, {o->max_shapes, &t.max}};
+    } all[] = {{o->shapes, &t.fixed},
+               {o->min_shapes, &t.min},
+               {o->opt_shapes, &t.opt},
+               {o->max_shapes, &t.max}};
 
     for (int i = 0; i < HONE_COUNT(all); i++) {
         HONE_TRY(hone_shapes_parse(arena, all[i].text, all[i].to));
@@ -176,11 +192,13 @@ hone_status hone_profile_make(hone_arena *arena, const hone_module *module, cons
             HONE_TRY(check_shape(module, &all[i].to->v[k]));
     }
     *out = (hone_profile){.fixed = t.fixed.n ? t.fixed : t.opt};
-    /* Inputs of which something is said come first: a symbol that they fix is then known for the others. */
+    /* Inputs of which something is said come first: a symbol that they fix is then known for the
+     * others. */
     for (int said = 1; said >= 0; said--)
         for (int i = 0; i < module->main->n_in; i++) {
             const hone_value *input = module->main->in[i];
-            const bool is_said = find_shape(&t.fixed, input->name) || find_shape(&t.opt, input->name) ||
+            const bool is_said = find_shape(&t.fixed, input->name) ||
+                                 find_shape(&t.opt, input->name) ||
                                  find_shape(&t.min, input->name) || find_shape(&t.max, input->name);
             if (is_said == said)
                 HONE_TRY(add_input(arena, out, module, input, &t, o->logger));

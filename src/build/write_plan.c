@@ -1,5 +1,5 @@
-/* The plan's bytes. Sizes are known before anything is written, so weights go straight to their place: there is one copy
- * of them in memory, packed where a kernel wants it. */
+/* The plan's bytes. Sizes are known before anything is written, so weights go straight to their
+ * place: there is one copy of them in memory, packed where a kernel wants it. */
 #include "build/build.h"
 
 typedef struct emitter {
@@ -7,12 +7,12 @@ typedef struct emitter {
     const hone_profile *profile;
     const hone_build_options *options;
     hone_text sections[HONE_SECTION_COUNT]; /* but for the weights */
-    uint32_t *text_table;                   /* open addressing over the text section; offsets, 0: free */
+    uint32_t *text_table; /* open addressing over the text section; offsets, 0: free */
     uint32_t text_room, n_texts;
     uint64_t *weight_at; /* by value: offset in the weights */
     uint64_t *weight_size;
     uint64_t weight_bytes;
-    int64_t *opt; /* by expression */
+    int64_t *opt;  /* by expression */
     uint8_t *data; /* the plan's bytes, until they are handed over */
     size_t size;
 } emitter;
@@ -36,7 +36,8 @@ static uint32_t *find_text(emitter *e, const char *text)
 {
     uint32_t at = (uint32_t)hone_hash(text, strlen(text), 0) & (e->text_room - 1);
 
-    while (e->text_table[at] && strcmp(e->sections[HONE_SECTION_TEXT].data + e->text_table[at], text) != 0)
+    while (e->text_table[at] &&
+           strcmp(e->sections[HONE_SECTION_TEXT].data + e->text_table[at], text) != 0)
         at = (at + 1) & (e->text_room - 1);
     return &e->text_table[at];
 }
@@ -58,7 +59,8 @@ static uint32_t text_ref(emitter *e, const char *text)
 
 static void begin_texts(emitter *e)
 {
-    const uint32_t wanted = (uint32_t)(4 * (e->low->values.n + e->low->steps.n + HONE_OP_COUNT + 2 * e->low->module->properties.n +
+    const uint32_t wanted = (uint32_t)(4 * (e->low->values.n + e->low->steps.n + HONE_OP_COUNT +
+                                            2 * e->low->module->properties.n +
                                             hone_extents_count(e->low->module->extents)));
 
     for (e->text_room = 1024; e->text_room < wanted; e->text_room *= 2)
@@ -81,7 +83,7 @@ static int64_t usual(const hone_extent_node *symbol)
     return symbol->min;
 }
 
-/* ---- the shape program --------------------------------------------------------------------------------------------- */
+/* ---- the shape program ----------------------------------------------------------------------- */
 
 static void emit_extents(emitter *e)
 {
@@ -92,7 +94,8 @@ static void emit_extents(emitter *e)
     for (int i = 0; i < n; i++) {
         const hone_extent_node *node = hone_extents_node(table, i);
         if (node->kind == HONE_EXTENT_SYMBOL)
-            e->opt[i] = node->from_data ? HONE_EXTENT_UNKNOWN : hone_profile_opt(e->profile, node->name, usual(node));
+            e->opt[i] = node->from_data ? HONE_EXTENT_UNKNOWN
+                                        : hone_profile_opt(e->profile, node->name, usual(node));
         else
             e->opt[i] = hone_extent_node_value(node, e->opt);
         const hone_plan_extent record = {
@@ -109,7 +112,7 @@ static void emit_extents(emitter *e)
     }
 }
 
-/* ---- weights, first their places ----------------------------------------------------------------------------------- */
+/* ---- weights, first their places ------------------------------------------------------------- */
 
 /* A constant of strings is a table of (offset from its start, size) and then the bytes. */
 static size_t strings_size(const hone_constant *c)
@@ -138,8 +141,10 @@ static void write_strings(const hone_constant *c, uint8_t *to)
 
 static hone_status place_weights(emitter *e)
 {
-    e->weight_at = hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_at);
-    e->weight_size = hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_size);
+    e->weight_at =
+        hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_at);
+    e->weight_size =
+        hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_size);
     for (int i = 0; i < e->low->values.n; i++) {
         const hone_low_value *v = &e->low->values.v[i];
         hone_dims dims;
@@ -147,7 +152,8 @@ static hone_status place_weights(emitter *e)
         if (v->storage != HONE_STORAGE_CONST)
             continue;
         if (v->type.dtype == HONE_STRING && v->constant->is_splat)
-            return hone_error(HONE_ERR_UNSUPPORTED, "storing \"%s\": repeated strings are not supported yet", v->name);
+            return hone_error(HONE_ERR_UNSUPPORTED,
+                              "storing \"%s\": repeated strings are not supported yet", v->name);
         if (v->type.dtype == HONE_STRING)
             size = strings_size(v->constant);
         else if (v->pack_step < 0 && (!hone_shape_dims(&v->type.shape, &dims) ||
@@ -160,7 +166,7 @@ static hone_status place_weights(emitter *e)
     return HONE_OK;
 }
 
-/* ---- values, steps, bindings ----------------------------------------------------------------------------------------- */
+/* ---- values, steps, bindings ----------------------------------------------------------------- */
 
 static void emit_values(emitter *e)
 {
@@ -224,8 +230,11 @@ static void emit_steps(emitter *e)
         emit_refs(e, s->out, s->n_out);
         add(e, HONE_SECTION_STEPS, &record, sizeof record);
         if (s->kind == HONE_STEP_KERNEL)
-            hone_text_add(&e->sections[HONE_SECTION_TUNING], "step %d %s cpu%s\n", i, hone_ops[s->op].name,
-                          s->n_in > 1 && s->in[1] >= 0 && e->low->values.v[s->in[1]].pack_step >= 0 ? " packed" : "");
+            hone_text_add(&e->sections[HONE_SECTION_TUNING], "step %d %s cpu%s\n", i,
+                          hone_ops[s->op].name,
+                          s->n_in > 1 && s->in[1] >= 0 && e->low->values.v[s->in[1]].pack_step >= 0
+                              ? " packed"
+                              : "");
     }
 }
 
@@ -235,7 +244,8 @@ static void emit_bindings(emitter *e)
 
     for (int i = 0; i < e->low->bindings.n; i++) {
         const hone_low_value *v = &e->low->values.v[e->low->bindings.v[i]];
-        hone_plan_binding_record record = {.value = (uint32_t)e->low->bindings.v[i], .is_input = i < e->low->n_inputs};
+        hone_plan_binding_record record = {.value = (uint32_t)e->low->bindings.v[i],
+                                           .is_input = i < e->low->n_inputs};
         for (int k = 0; k < v->type.shape.rank; k++) {
             const hone_extent extent = v->type.shape.dim[k];
             const int64_t upper = hone_extent_upper(table, extent);
@@ -268,7 +278,7 @@ static void emit_info(emitter *e)
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static hone_status write_constant(const emitter *e, const hone_low_value *v, uint8_t *to)
 {
@@ -326,7 +336,8 @@ static hone_status write_weights(const emitter *e, uint8_t *weights)
 
 static hone_status lay_out(emitter *e, hone_plan_section *table)
 {
-    size_t size = hone_align_up(sizeof(hone_plan_header) + HONE_SECTION_COUNT * sizeof *table, HONE_PLAN_ALIGN);
+    size_t size = hone_align_up(sizeof(hone_plan_header) + HONE_SECTION_COUNT * sizeof *table,
+                                HONE_PLAN_ALIGN);
 
     for (int i = 0; i < HONE_SECTION_COUNT; i++) {
         HONE_TRY(hone_text_status(&e->sections[i]));
@@ -354,8 +365,11 @@ static hone_status assemble(emitter *e)
         clear_tail(e->data, table[i].offset + table[i].size);
         table[i].checksum = hone_hash(e->data + table[i].offset, table[i].size, 0);
     }
-    hone_plan_header header = {.version = HONE_PLAN_VERSION, .n_sections = HONE_SECTION_COUNT, .size = e->size,
-                               .checksum = hone_hash(table, sizeof table, 0), .device = "cpu",
+    hone_plan_header header = {.version = HONE_PLAN_VERSION,
+                               .n_sections = HONE_SECTION_COUNT,
+                               .size = e->size,
+                               .checksum = hone_hash(table, sizeof table, 0),
+                               .device = "cpu",
                                .producer = "hone " HONE_VERSION};
     memcpy(header.magic, HONE_PLAN_MAGIC, sizeof header.magic);
     memcpy(e->data, &header, sizeof header);
@@ -363,8 +377,8 @@ static hone_status assemble(emitter *e)
     return HONE_OK;
 }
 
-hone_status hone_write_plan(const hone_lowered *low, const hone_profile *profile, const hone_build_options *options, void **data,
-                      size_t *size)
+hone_status hone_write_plan(const hone_lowered *low, const hone_profile *profile,
+                            const hone_build_options *options, void **data, size_t *size)
 {
     emitter *e = hone_arena_alloc(low->arena, sizeof *e);
 

@@ -1,6 +1,7 @@
-/* Checks the bytes of a plan before anything believes them: structure, checksums, indices, sizes. What a plan claims about
- * extents is checked again by inference when a context sets its shapes, so that no kernel ever sees tensors that do not
- * fit together. Every reason is told, not only the first. */
+/* Checks the bytes of a plan before anything believes them: structure, checksums, indices, sizes.
+ * What a plan claims about extents is checked again by inference when a context sets its shapes, so
+ * that no kernel ever sees tensors that do not fit together. Every reason is told, not only the
+ * first. */
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -38,48 +39,61 @@ static bool fail(check *c, hone_status status, const char *format, ...)
 }
 
 static const char *const section_names[HONE_SECTION_COUNT] = {
-    "text", "info", "extents", "values", "steps", "references", "attributes", "bindings", "properties", "tuning", "weights"};
+    "text",       "info",     "extents",    "values", "steps",  "references",
+    "attributes", "bindings", "properties", "tuning", "weights"};
 
 static bool check_header(check *c)
 {
     const hone_plan_header *h = (const hone_plan_header *)c->bytes.data;
 
     if (c->bytes.size < sizeof *h || memcmp(h->magic, HONE_PLAN_MAGIC, sizeof h->magic) != 0)
-        return fail(c, HONE_ERR_FORMAT, "these bytes are no plan: they do not begin with " HONE_PLAN_MAGIC);
+        return fail(c, HONE_ERR_FORMAT,
+                    "these bytes are no plan: they do not begin with " HONE_PLAN_MAGIC);
     if ((uintptr_t)c->bytes.data % HONE_PLAN_ALIGN)
-        return fail(c, HONE_ERR_ARGUMENT, "the plan's bytes lie at an address that is no multiple of %d", HONE_PLAN_ALIGN);
+        return fail(c, HONE_ERR_ARGUMENT,
+                    "the plan's bytes lie at an address that is no multiple of %d",
+                    HONE_PLAN_ALIGN);
     if (h->version != HONE_PLAN_VERSION)
-        return fail(c, HONE_ERR_MISMATCH, "the plan has format version %u; this library reads version %d: build it again",
+        return fail(c, HONE_ERR_MISMATCH,
+                    "the plan has format version %u; this library reads version %d: build it again",
                     h->version, HONE_PLAN_VERSION);
     if (h->n_sections != HONE_SECTION_COUNT)
-        return fail(c, HONE_ERR_FORMAT, "the header counts %u sections; version %d has %d", h->n_sections,
-                    HONE_PLAN_VERSION, HONE_SECTION_COUNT);
+        return fail(c, HONE_ERR_FORMAT, "the header counts %u sections; version %d has %d",
+                    h->n_sections, HONE_PLAN_VERSION, HONE_SECTION_COUNT);
     if (h->size != c->bytes.size)
-        return fail(c, HONE_ERR_FORMAT, "the plan has %zu bytes; its header says %llu: it is truncated or has been added to",
-                    c->bytes.size, (unsigned long long)h->size);
-    if (memchr(h->device, 0, sizeof h->device) == NULL || memchr(h->producer, 0, sizeof h->producer) == NULL)
+        return fail(
+            c, HONE_ERR_FORMAT,
+            "the plan has %zu bytes; its header says %llu: it is truncated or has been added to",
+            c->bytes.size, (unsigned long long)h->size);
+    if (memchr(h->device, 0, sizeof h->device) == NULL ||
+        memchr(h->producer, 0, sizeof h->producer) == NULL)
         return fail(c, HONE_ERR_FORMAT, "a text of the header is not terminated");
     if (strcmp(h->device, "cpu") != 0)
-        return fail(c, HONE_ERR_MISMATCH, "the plan is for the device \"%s\"; this library runs \"cpu\"", h->device);
+        return fail(c, HONE_ERR_MISMATCH,
+                    "the plan is for the device \"%s\"; this library runs \"cpu\"", h->device);
     c->plan->header = h;
     return true;
 }
 
 /* The section's bytes, checked to lie within the plan and to be whole records. */
-static const void *section(check *c, hone_section_kind kind, size_t record, bool verify, size_t *count)
+static const void *section(check *c, hone_section_kind kind, size_t record, bool verify,
+                           size_t *count)
 {
-    const hone_plan_section *s = (const hone_plan_section *)(c->bytes.data + sizeof(hone_plan_header)) + kind;
+    const hone_plan_section *s =
+        (const hone_plan_section *)(c->bytes.data + sizeof(hone_plan_header)) + kind;
 
     *count = 0;
     if (s->kind != (uint32_t)kind || s->offset % HONE_PLAN_ALIGN || s->offset > c->bytes.size ||
         s->size > c->bytes.size - s->offset || s->size % record ||
         (kind != HONE_SECTION_WEIGHTS && s->size / record > INT32_MAX)) {
-        fail(c, HONE_ERR_FORMAT, "the entry of section \"%s\" points outside the plan or is malformed",
+        fail(c, HONE_ERR_FORMAT,
+             "the entry of section \"%s\" points outside the plan or is malformed",
              section_names[kind]);
         return NULL;
     }
     if (verify && hone_hash(c->bytes.data + s->offset, s->size, 0) != s->checksum) {
-        fail(c, HONE_ERR_CHECKSUM, "the checksum of section \"%s\" differs: the plan is damaged", section_names[kind]);
+        fail(c, HONE_ERR_CHECKSUM, "the checksum of section \"%s\" differs: the plan is damaged",
+             section_names[kind]);
         return NULL;
     }
     *count = s->size / record;
@@ -94,17 +108,22 @@ static bool find_sections(check *c, bool verify)
 
     if (c->bytes.size < sizeof(hone_plan_header) + table)
         return fail(c, HONE_ERR_FORMAT, "the plan ends within its section table");
-    if (verify && hone_hash(c->bytes.data + sizeof(hone_plan_header), table, 0) != p->header->checksum)
-        return fail(c, HONE_ERR_CHECKSUM, "the checksum of the section table differs: the plan is damaged");
+    if (verify &&
+        hone_hash(c->bytes.data + sizeof(hone_plan_header), table, 0) != p->header->checksum)
+        return fail(c, HONE_ERR_CHECKSUM,
+                    "the checksum of the section table differs: the plan is damaged");
     p->text = section(c, HONE_SECTION_TEXT, 1, verify, &n[HONE_SECTION_TEXT]);
     p->info = section(c, HONE_SECTION_INFO, sizeof *p->info, verify, &n[HONE_SECTION_INFO]);
-    p->extents = section(c, HONE_SECTION_EXTENTS, sizeof *p->extents, verify, &n[HONE_SECTION_EXTENTS]);
+    p->extents =
+        section(c, HONE_SECTION_EXTENTS, sizeof *p->extents, verify, &n[HONE_SECTION_EXTENTS]);
     p->values = section(c, HONE_SECTION_VALUES, sizeof *p->values, verify, &n[HONE_SECTION_VALUES]);
     p->steps = section(c, HONE_SECTION_STEPS, sizeof *p->steps, verify, &n[HONE_SECTION_STEPS]);
     p->refs = section(c, HONE_SECTION_REFS, sizeof *p->refs, verify, &n[HONE_SECTION_REFS]);
     p->attrs = section(c, HONE_SECTION_ATTRS, 1, verify, &n[HONE_SECTION_ATTRS]);
-    p->bindings = section(c, HONE_SECTION_BINDINGS, sizeof *p->bindings, verify, &n[HONE_SECTION_BINDINGS]);
-    p->properties = section(c, HONE_SECTION_PROPERTIES, 2 * sizeof *p->properties, verify, &n[HONE_SECTION_PROPERTIES]);
+    p->bindings =
+        section(c, HONE_SECTION_BINDINGS, sizeof *p->bindings, verify, &n[HONE_SECTION_BINDINGS]);
+    p->properties = section(c, HONE_SECTION_PROPERTIES, 2 * sizeof *p->properties, verify,
+                            &n[HONE_SECTION_PROPERTIES]);
     p->tuning = section(c, HONE_SECTION_TUNING, 1, verify, &n[HONE_SECTION_TUNING]);
     p->weights = section(c, HONE_SECTION_WEIGHTS, 1, verify, &n[HONE_SECTION_WEIGHTS]);
     if (c->worst != HONE_OK)
@@ -120,7 +139,8 @@ static bool find_sections(check *c, bool verify)
     p->tuning_size = n[HONE_SECTION_TUNING];
     p->weights_size = n[HONE_SECTION_WEIGHTS];
     if (n[HONE_SECTION_INFO] != 1)
-        return fail(c, HONE_ERR_FORMAT, "section \"info\" has %zu records; there is one", n[HONE_SECTION_INFO]);
+        return fail(c, HONE_ERR_FORMAT, "section \"info\" has %zu records; there is one",
+                    n[HONE_SECTION_INFO]);
     if (p->text_size == 0 || p->text[0] != 0 || p->text[p->text_size - 1] != 0)
         return fail(c, HONE_ERR_FORMAT, "section \"text\" does not begin and end with a zero");
     return true;
@@ -133,8 +153,9 @@ static bool text_ok(const check *c, uint32_t offset)
 
 static bool extent_ok(const check *c, hone_extent e, uint32_t limit)
 {
-    return hone_extent_is_number(e) ? e >= 0 || limit != c->plan->n_extents
-                                    : e == HONE_EXTENT_UNKNOWN || (uint64_t)hone_extent_index(e) < limit;
+    return hone_extent_is_number(e)
+               ? e >= 0 || limit != c->plan->n_extents
+               : e == HONE_EXTENT_UNKNOWN || (uint64_t)hone_extent_index(e) < limit;
 }
 
 static void check_extents(check *c)
@@ -146,7 +167,8 @@ static void check_extents(check *c)
         else if (e->kind != HONE_EXTENT_SYMBOL &&
                  ((!hone_extent_is_number(e->a) && !extent_ok(c, e->a, i)) ||
                   (!hone_extent_is_number(e->b) && !extent_ok(c, e->b, i))))
-            fail(c, HONE_ERR_FORMAT, "expression %u of the shape program uses one that does not precede it", i);
+            fail(c, HONE_ERR_FORMAT,
+                 "expression %u of the shape program uses one that does not precede it", i);
     }
 }
 
@@ -169,7 +191,8 @@ static bool strings_ok(const check *c, const hone_plan_value *v, size_t n)
     return true;
 }
 
-/* Strings are pointers while a plan runs: their bytes must never be another value's, or a plan could forge them. */
+/* Strings are pointers while a plan runs: their bytes must never be another value's, or a plan
+ * could forge them. */
 static bool strings_are_apart(const check *c, uint32_t index)
 {
     const hone_plan *p = c->plan;
@@ -181,8 +204,8 @@ static bool strings_are_apart(const check *c, uint32_t index)
         return true;
     for (uint32_t i = 0; i < p->n_values; i++) {
         const hone_plan_value *o = &p->values[i];
-        if (o->storage == HONE_STORAGE_ARENA && o->dtype != HONE_STRING && o->offset < v->offset + v->room &&
-            v->offset < o->offset + o->room)
+        if (o->storage == HONE_STORAGE_ARENA && o->dtype != HONE_STRING &&
+            o->offset < v->offset + v->room && v->offset < o->offset + o->room)
             return false;
     }
     return true;
@@ -205,7 +228,8 @@ static bool constant_ok(const check *c, const hone_plan_value *v)
         return false;
     if (v->flags & HONE_VALUE_PACKED)
         return v->dtype != HONE_STRING;
-    return size <= v->room && (v->dtype != HONE_STRING || strings_ok(c, v, size / sizeof(hone_string)));
+    return size <= v->room &&
+           (v->dtype != HONE_STRING || strings_ok(c, v, size / sizeof(hone_string)));
 }
 
 /* The value whose bytes a binding's are; HONE_REF_ABSENT where that cannot be told. */
@@ -215,7 +239,8 @@ static uint32_t binding_root(const hone_plan *p, uint32_t binding)
 
     if (value >= p->n_values)
         return HONE_REF_ABSENT;
-    return p->values[value].storage == HONE_STORAGE_ALIAS ? (uint32_t)p->values[value].offset : value;
+    return p->values[value].storage == HONE_STORAGE_ALIAS ? (uint32_t)p->values[value].offset
+                                                          : value;
 }
 
 static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
@@ -224,12 +249,16 @@ static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
 
     switch (v->storage) {
     case HONE_STORAGE_CONST: return constant_ok(c, v);
-    case HONE_STORAGE_ARENA: return within(v->offset, v->room, p->info->arena_bytes) && v->offset % HONE_PLAN_ALIGN == 0;
-    case HONE_STORAGE_INPUT: return v->offset < p->n_inputs && p->bindings[v->offset].value == index;
+    case HONE_STORAGE_ARENA:
+        return within(v->offset, v->room, p->info->arena_bytes) && v->offset % HONE_PLAN_ALIGN == 0;
+    case HONE_STORAGE_INPUT:
+        return v->offset < p->n_inputs && p->bindings[v->offset].value == index;
     case HONE_STORAGE_OUTPUT:
-        return v->offset >= p->n_inputs && v->offset < p->n_bindings && binding_root(p, (uint32_t)v->offset) == index;
+        return v->offset >= p->n_inputs && v->offset < p->n_bindings &&
+               binding_root(p, (uint32_t)v->offset) == index;
     case HONE_STORAGE_ALIAS:
-        return v->offset < p->n_values && v->offset != index && p->values[v->offset].storage != HONE_STORAGE_ALIAS &&
+        return v->offset < p->n_values && v->offset != index &&
+               p->values[v->offset].storage != HONE_STORAGE_ALIAS &&
                !(p->values[v->offset].flags & HONE_VALUE_PACKED);
     case HONE_STORAGE_HEAP: return true;
     default: return false;
@@ -240,13 +269,15 @@ static void check_values(check *c)
 {
     for (uint32_t i = 0; i < c->plan->n_values; i++) {
         const hone_plan_value *v = &c->plan->values[i];
-        bool ok = text_ok(c, v->name) && v->kind <= HONE_KIND_SPARSE && hone_dtype_is_valid(v->dtype) && v->rank >= -1 &&
-                  v->rank <= HONE_MAX_RANK && storage_ok(c, i, v);
+        bool ok = text_ok(c, v->name) && v->kind <= HONE_KIND_SPARSE &&
+                  hone_dtype_is_valid(v->dtype) && v->rank >= -1 && v->rank <= HONE_MAX_RANK &&
+                  storage_ok(c, i, v);
         for (int k = 0; ok && k < v->rank; k++)
             ok = extent_ok(c, v->dim[k], c->plan->n_extents);
         ok = ok && strings_are_apart(c, i);
         if (!ok)
-            fail(c, HONE_ERR_FORMAT, "value %u is malformed: its type, extents or place contradict the plan", i);
+            fail(c, HONE_ERR_FORMAT,
+                 "value %u is malformed: its type, extents or place contradict the plan", i);
     }
 }
 
@@ -270,14 +301,16 @@ static bool refs_ok(const check *c, const hone_plan_step_record *s)
 {
     const hone_plan *p = c->plan;
 
-    if (s->n_in > 4096 || s->n_out > 4096 || !within(s->first_ref, (uint64_t)s->n_in + s->n_out, p->n_refs))
+    if (s->n_in > 4096 || s->n_out > 4096 ||
+        !within(s->first_ref, (uint64_t)s->n_in + s->n_out, p->n_refs))
         return false;
     for (uint32_t i = 0; i < (uint32_t)s->n_in + s->n_out; i++) {
         const uint32_t v = p->refs[s->first_ref + i];
         if (v != HONE_REF_ABSENT && v >= p->n_values)
             return false;
         if (i >= s->n_in && v != HONE_REF_ABSENT &&
-            (p->values[v].storage == HONE_STORAGE_CONST || p->values[v].storage == HONE_STORAGE_INPUT))
+            (p->values[v].storage == HONE_STORAGE_CONST ||
+             p->values[v].storage == HONE_STORAGE_INPUT))
             return false;
     }
     return true;
@@ -305,7 +338,8 @@ static bool arity_ok(const check *c, const hone_plan_step_record *s)
         if (hone_ops[op].out_max == 1 && (s->n_out != 1 || refs[s->n_in] == HONE_REF_ABSENT))
             return false;
         if (s->kind == HONE_STEP_VIEW)
-            return s->n_in >= 1 && s->n_out == 1 && refs[0] != HONE_REF_ABSENT && refs[s->n_in] != HONE_REF_ABSENT;
+            return s->n_in >= 1 && s->n_out == 1 && refs[0] != HONE_REF_ABSENT &&
+                   refs[s->n_in] != HONE_REF_ABSENT;
         return true;
     }
     if (s->n_in != in_out[s->kind][0] || s->n_out != in_out[s->kind][1])
@@ -323,7 +357,8 @@ static void check_binding_storage(check *c)
 
     for (uint32_t i = 0; i < p->n_bindings; i++) {
         const hone_plan_value *v = &p->values[binding_root(p, i)];
-        if (v->storage != (p->bindings[i].is_input ? HONE_STORAGE_INPUT : HONE_STORAGE_OUTPUT) || v->offset != i)
+        if (v->storage != (p->bindings[i].is_input ? HONE_STORAGE_INPUT : HONE_STORAGE_OUTPUT) ||
+            v->offset != i)
             fail(c, HONE_ERR_FORMAT, "binding %u is no memory of the caller's", i);
     }
 }
@@ -335,16 +370,20 @@ static void check_steps(check *c)
     for (uint32_t i = 0; i < p->n_steps; i++) {
         const hone_plan_step_record *s = &p->steps[i];
         const bool jumps = s->kind == HONE_STEP_JUMP || s->kind == HONE_STEP_BRANCH_FALSE;
-        if (s->kind >= HONE_STEP_COUNT || !text_ok(c, s->op) || !text_ok(c, s->name) || !refs_ok(c, s) ||
-            !within(s->attrs, s->attrs_size, p->attrs_size) || (jumps && s->target > p->n_steps))
+        if (s->kind >= HONE_STEP_COUNT || !text_ok(c, s->op) || !text_ok(c, s->name) ||
+            !refs_ok(c, s) || !within(s->attrs, s->attrs_size, p->attrs_size) ||
+            (jumps && s->target > p->n_steps))
             fail(c, HONE_ERR_FORMAT, "step %u is malformed: it points outside the plan", i);
         else if (!arity_ok(c, s))
-            fail(c, HONE_ERR_MISMATCH, "step %u is operator \"%s\" with %u inputs and %u outputs: this library has none such",
+            fail(c, HONE_ERR_MISMATCH,
+                 "step %u is operator \"%s\" with %u inputs and %u outputs: this library has none "
+                 "such",
                  i, hone_plan_text(p, s->op), s->n_in, s->n_out);
     }
 }
 
-hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reason, void *user, hone_plan *out)
+hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reason, void *user,
+                            hone_plan *out)
 {
     check c = {.plan = out, .bytes = bytes, .reason = reason, .user = user};
 
@@ -362,7 +401,8 @@ hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reas
     return c.worst;
 }
 
-hone_status hone_plan_check(const void *data, size_t size, void (*reason)(void *user, const char *text), void *user)
+hone_status hone_plan_check(const void *data, size_t size,
+                            void (*reason)(void *user, const char *text), void *user)
 {
     hone_plan scratch = {.references = 1};
 

@@ -29,7 +29,8 @@ static void add_attrs(const hone_plan_step *step, hone_text *text)
     size_t size;
     void *room = NULL;
 
-    if (step->op == HONE_OP_none || hone_attrs_decode_size(step->op, step->attrs, &size) != HONE_OK ||
+    if (step->op == HONE_OP_none ||
+        hone_attrs_decode_size(step->op, step->attrs, &size) != HONE_OK ||
         hone_alloc(NULL, size, &room) != HONE_OK)
         return;
     if (hone_attrs_decode(step->op, step->attrs, room, size, &attrs) == HONE_OK)
@@ -61,7 +62,8 @@ static void describe(const hone_plan *plan, const hone_plan_step *step)
 hone_status hone_plan_step_info(const hone_plan *plan, int index, hone_step_info *info)
 {
     if (index < 0 || (uint32_t)index >= plan->n_steps)
-        return hone_error(HONE_ERR_ARGUMENT, "asking for step %d: the plan has %u", index, plan->n_steps);
+        return hone_error(HONE_ERR_ARGUMENT, "asking for step %d: the plan has %u", index,
+                          plan->n_steps);
     static const char *const names[] = {"", "view", "jump", "branch", "clear", "append"};
     const hone_plan_step step = hone_plan_step_at(plan, (uint32_t)index);
     const hone_plan_step_record *r = step.record;

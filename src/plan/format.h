@@ -1,5 +1,5 @@
-/* The plan file: little-endian, fixed-width structs, described for readers in docs/plan-format.md. Change the two
- * together, and HONE_PLAN_VERSION with them. */
+/* The plan file: little-endian, fixed-width structs, described for readers in docs/plan-format.md.
+ * Change the two together, and HONE_PLAN_VERSION with them. */
 #ifndef HONE_PLAN_FORMAT_H
 #define HONE_PLAN_FORMAT_H
 
@@ -7,18 +7,18 @@
 
 #include "hone/types.h"
 
-#define HONE_PLAN_MAGIC "HONEPLAN"
+#define HONE_PLAN_MAGIC   "HONEPLAN"
 #define HONE_PLAN_VERSION 1
-#define HONE_PLAN_ALIGN 64
+#define HONE_PLAN_ALIGN   64
 
 typedef enum hone_section_kind {
-    HONE_SECTION_TEXT,       /* terminated UTF-8 texts; a reference is a byte offset; offset 0 is "" */
-    HONE_SECTION_INFO,       /* one hone_plan_info_record */
-    HONE_SECTION_EXTENTS,    /* hone_plan_extent: the shape program, operands before users */
-    HONE_SECTION_VALUES,     /* hone_plan_value */
-    HONE_SECTION_STEPS,      /* hone_plan_step_record, in the order of running */
-    HONE_SECTION_REFS,       /* uint32 indices of values: the steps' inputs and outputs */
-    HONE_SECTION_ATTRS,      /* encoded attributes of steps */
+    HONE_SECTION_TEXT,    /* terminated UTF-8 texts; a reference is a byte offset; offset 0 is "" */
+    HONE_SECTION_INFO,    /* one hone_plan_info_record */
+    HONE_SECTION_EXTENTS, /* hone_plan_extent: the shape program, operands before users */
+    HONE_SECTION_VALUES,  /* hone_plan_value */
+    HONE_SECTION_STEPS,   /* hone_plan_step_record, in the order of running */
+    HONE_SECTION_REFS,    /* uint32 indices of values: the steps' inputs and outputs */
+    HONE_SECTION_ATTRS,   /* encoded attributes of steps */
     HONE_SECTION_BINDINGS,   /* hone_plan_binding_record: inputs, then outputs */
     HONE_SECTION_PROPERTIES, /* pairs of text references: key, value */
     HONE_SECTION_TUNING,     /* text: how each step was chosen, a line each */
@@ -29,11 +29,12 @@ typedef enum hone_section_kind {
 typedef struct hone_plan_header {
     char magic[8];
     uint32_t version;
-    uint32_t n_sections; /* HONE_SECTION_COUNT: the table follows the header, in the order of kinds */
-    uint64_t size;       /* of the whole plan */
-    uint64_t checksum;   /* XXH3-64 of the section table */
-    char device[16];     /* "cpu", terminated */
-    char producer[16];   /* "hone 0.1.0", terminated */
+    uint32_t
+        n_sections;    /* HONE_SECTION_COUNT: the table follows the header, in the order of kinds */
+    uint64_t size;     /* of the whole plan */
+    uint64_t checksum; /* XXH3-64 of the section table */
+    char device[16];   /* "cpu", terminated */
+    char producer[16]; /* "hone 0.1.0", terminated */
 } hone_plan_header;
 
 typedef struct hone_plan_section {
@@ -54,10 +55,11 @@ typedef struct hone_plan_info_record {
     uint32_t reserved;
 } hone_plan_info_record;
 
-#define HONE_PLAN_UNBOUNDED 1u /* some value has no upper bound: contexts allocate for it while running */
+#define HONE_PLAN_UNBOUNDED                                                                        \
+    1u /* some value has no upper bound: contexts allocate for it while running */
 
-/* One expression of the shape program; op/extent.h has the kinds and the encoding of a and b: a number, or
- * INT64_MIN + 1 + i for expression i. */
+/* One expression of the shape program; op/extent.h has the kinds and the encoding of a and b: a
+ * number, or INT64_MIN + 1 + i for expression i. */
 typedef struct hone_plan_extent {
     uint32_t kind;
     uint32_t name; /* text, of a symbol */
@@ -84,7 +86,7 @@ typedef struct hone_plan_value {
     int8_t rank; /* -1: known only after a run */
     uint8_t storage;
     uint64_t offset;
-    uint64_t room; /* bytes */
+    uint64_t room;              /* bytes */
     int64_t dim[HONE_MAX_RANK]; /* numbers or expressions */
     uint32_t flags;
     uint32_t reserved;

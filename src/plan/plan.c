@@ -1,4 +1,5 @@
-/* Plans as objects: open, load, adopt, share, save, describe. Checking their bytes is in check.c. */
+/* Plans as objects: open, load, adopt, share, save, describe. Checking their bytes is in check.c.
+ */
 #include "plan/plan.h"
 
 #include "op/extent.h"
@@ -37,7 +38,8 @@ out:
     return hone_while(st, "opening plan %s", path);
 }
 
-hone_status hone_plan_load(const void *data, size_t size, const hone_plan_options *options, hone_plan **out)
+hone_status hone_plan_load(const void *data, size_t size, const hone_plan_options *options,
+                           hone_plan **out)
 {
     hone_status st;
     const hone_plan_options o = read_options(options);
@@ -52,7 +54,8 @@ out:
     return hone_while(st, "loading a plan from memory");
 }
 
-hone_status hone_plan_adopt(const hone_allocator *allocator, void *data, size_t size, hone_plan **out)
+hone_status hone_plan_adopt(const hone_allocator *allocator, void *data, size_t size,
+                            hone_plan **out)
 {
     hone_status st;
     hone_plan *plan = NULL;
@@ -138,17 +141,20 @@ void hone_plan_evaluate(const hone_plan *plan, int64_t *values)
     }
 }
 
-/* ---- questions --------------------------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
-/* Copies `from` over the caller's struct, whose first field tells how much of it the caller knows. */
+/* Copies `from` over the caller's struct, whose first field tells how much of it the caller knows.
+ */
 hone_status hone_info_fill(void *info, const void *from, size_t size)
 {
     size_t known;
     memcpy(&known, info, sizeof known);
     if (known < sizeof known || known > 4096)
-        return hone_error(HONE_ERR_ARGUMENT, "describing a plan: the size field of the struct is %zu; set it to sizeof",
-                          known);
-    memcpy((char *)info + sizeof known, (const char *)from + sizeof known, HONE_MIN(known, size) - sizeof known);
+        return hone_error(
+            HONE_ERR_ARGUMENT,
+            "describing a plan: the size field of the struct is %zu; set it to sizeof", known);
+    memcpy((char *)info + sizeof known, (const char *)from + sizeof known,
+           HONE_MIN(known, size) - sizeof known);
     return HONE_OK;
 }
 
@@ -183,7 +189,8 @@ static const char *kind_text(int kind)
 hone_status hone_plan_binding(const hone_plan *plan, int index, hone_binding_info *info)
 {
     if (index < 0 || (uint32_t)index >= plan->n_bindings)
-        return hone_error(HONE_ERR_ARGUMENT, "asking for binding %d: the plan has %u", index, plan->n_bindings);
+        return hone_error(HONE_ERR_ARGUMENT, "asking for binding %d: the plan has %u", index,
+                          plan->n_bindings);
     const hone_plan_binding_record *b = &plan->bindings[index];
     const hone_plan_value *v = &plan->values[b->value];
     hone_binding_info all = {

@@ -18,8 +18,8 @@ typedef struct hone_plan_step {
 
 struct hone_plan {
     hone_allocator allocator;
-    hone_map map;       /* of a plan opened from a file */
-    void *owned;        /* of a plan that the builder made, or NULL */
+    hone_map map; /* of a plan opened from a file */
+    void *owned;  /* of a plan that the builder made, or NULL */
     size_t owned_size;
     atomic_int references; /* the handle's and the engines' */
     hone_bytes bytes;
@@ -41,12 +41,15 @@ struct hone_plan {
 
 typedef void (*hone_plan_reason)(void *user, const char *text);
 
-/* Finds and checks the sections of bytes; fills in everything but the ownership fields. With `verify`, checksums too. All
- * reasons against the plan go to `reason` where it is not NULL; the first is the message. */
-hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reason, void *user, hone_plan *out);
+/* Finds and checks the sections of bytes; fills in everything but the ownership fields. With
+ * `verify`, checksums too. All reasons against the plan go to `reason` where it is not NULL; the
+ * first is the message. */
+hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reason, void *user,
+                            hone_plan *out);
 
 /* Makes a plan of a buffer of the builder's, which it takes over (on success only). */
-hone_status hone_plan_adopt(const hone_allocator *allocator, void *data, size_t size, hone_plan **out);
+hone_status hone_plan_adopt(const hone_allocator *allocator, void *data, size_t size,
+                            hone_plan **out);
 
 const hone_plan *hone_plan_retain(const hone_plan *plan);
 
@@ -67,13 +70,15 @@ static inline size_t hone_plan_string_count(const hone_plan_value *value)
 /* Step i with its operator looked up; HONE_OP_none for jumps and their kin. */
 hone_plan_step hone_plan_step_at(const hone_plan *plan, uint32_t i);
 
-/* Copies `from` over the caller's info struct, whose first field tells how much of it the caller knows. */
+/* Copies `from` over the caller's info struct, whose first field tells how much of it the caller
+ * knows. */
 hone_status hone_info_fill(void *info, const void *from, size_t size);
 
 /* The dims of a value with the shape program's values; an extent that only running tells is -1. */
 hone_dims hone_plan_value_dims(const hone_plan_value *value, const int64_t *extents);
 
-/* Evaluates the shape program: values[i] of symbols must be set (HONE_EXTENT_UNKNOWN for those from data). */
+/* Evaluates the shape program: values[i] of symbols must be set (HONE_EXTENT_UNKNOWN for those from
+ * data). */
 void hone_plan_evaluate(const hone_plan *plan, int64_t *values);
 
 #endif

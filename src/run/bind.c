@@ -1,11 +1,13 @@
-/* Where every value's bytes are: the caller's memory for bindings, the arena, the weights, or blocks that grow. */
+/* Where every value's bytes are: the caller's memory for bindings, the arena, the weights, or
+ * blocks that grow. */
 #include "run/run.h"
 
 #include "op/op.h"
 
 static hone_tensor slot_memory(const hone_slot *s)
 {
-    return (hone_tensor){.data = s->bound ? s->bound : s->lent, .size = s->bound ? s->bound_size : s->lent_size};
+    return (hone_tensor){.data = s->bound ? s->bound : s->lent,
+                         .size = s->bound ? s->bound_size : s->lent_size};
 }
 
 static void point_value(hone_context *c, uint32_t index)
@@ -22,11 +24,14 @@ static void point_value(hone_context *c, uint32_t index)
         if (v->dtype == HONE_STRING)
             from = (hone_tensor){.data = hone_engine_strings(c->engine, index), .size = v->room};
         break;
-    case HONE_STORAGE_ARENA: from = (hone_tensor){.data = c->arena + v->offset, .size = v->room}; break;
+    case HONE_STORAGE_ARENA:
+        from = (hone_tensor){.data = c->arena + v->offset, .size = v->room};
+        break;
     case HONE_STORAGE_INPUT:
     case HONE_STORAGE_OUTPUT: from = slot_memory(&c->slots[v->offset]); break;
     case HONE_STORAGE_ALIAS:
-        from = (hone_tensor){.data = c->tensors[v->offset].data, .size = c->tensors[v->offset].size};
+        from =
+            (hone_tensor){.data = c->tensors[v->offset].data, .size = c->tensors[v->offset].size};
         break;
     default: break; /* what grew stays where it is */
     }
@@ -39,7 +44,8 @@ static bool known_size(const hone_tensor *t, size_t *size)
     return hone_dims_size(t->dtype, &t->shape, size);
 }
 
-/* Room is checked where it is fixed; bindings are checked when a run begins, and an alias shows no more than there is. */
+/* Room is checked where it is fixed; bindings are checked when a run begins, and an alias shows no
+ * more than there is. */
 static hone_status check_room(hone_context *c, uint32_t index)
 {
     const hone_plan *p = hone_context_plan(c);
@@ -54,13 +60,15 @@ static hone_status check_room(hone_context *c, uint32_t index)
     case HONE_STORAGE_OUTPUT: return HONE_OK;
     case HONE_STORAGE_HEAP: return hone_context_make_room(c, index);
     case HONE_STORAGE_ALIAS:
-        if (p->values[v->offset].storage != HONE_STORAGE_ARENA && !known_size(&c->tensors[v->offset], &room))
+        if (p->values[v->offset].storage != HONE_STORAGE_ARENA &&
+            !known_size(&c->tensors[v->offset], &room))
             return HONE_OK; /* a view, which is checked when it is taken */
         break;
     default: break;
     }
     if (size > room)
-        return hone_error(HONE_ERR_LIMIT, "placing \"%s\": it needs %zu bytes and the plan has room for %zu",
+        return hone_error(HONE_ERR_LIMIT,
+                          "placing \"%s\": it needs %zu bytes and the plan has room for %zu",
                           hone_plan_text(p, v->name), size, room);
     return HONE_OK;
 }
@@ -83,7 +91,8 @@ static hone_status check_index(const hone_context *c, int binding)
     const uint32_t n = hone_context_plan(c)->n_bindings;
 
     if (binding < 0 || (uint32_t)binding >= n)
-        return hone_error(HONE_ERR_ARGUMENT, "binding memory: there is no binding %d; the plan has %u", binding, n);
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "binding memory: there is no binding %d; the plan has %u", binding, n);
     return HONE_OK;
 }
 
@@ -116,7 +125,8 @@ hone_status hone_context_data(hone_context *c, int binding, hone_tensor *out)
     return HONE_OK;
 }
 
-/* The block behind a value that grows: its tensor's own, or the memory that the context lends for an output. */
+/* The block behind a value that grows: its tensor's own, or the memory that the context lends for
+ * an output. */
 static hone_status replace_block(hone_context *c, void **data, size_t *size, size_t need)
 {
     const hone_allocator *allocator = &c->engine->allocator;
@@ -152,7 +162,8 @@ hone_status hone_context_grow(void *context, hone_tensor *tensor, size_t need)
         HONE_TRY(replace_block(c, &slot->lent, &slot->lent_size, need));
         point_value(c, owner);
     } else {
-        return hone_error(HONE_ERR_LIMIT, "writing \"%s\": its data needs %zu bytes and there is room for %zu",
+        return hone_error(HONE_ERR_LIMIT,
+                          "writing \"%s\": its data needs %zu bytes and there is room for %zu",
                           hone_plan_text(p, v->name), need, tensor->size);
     }
     tensor->data = c->tensors[owner].data;
@@ -166,7 +177,8 @@ hone_status hone_context_make_room(hone_context *c, uint32_t index)
     size_t size;
 
     if (!hone_dims_size(t->dtype, &t->shape, &size))
-        return hone_error(HONE_ERR_LIMIT, "placing \"%s\": its size overflows",
-                          hone_plan_text(hone_context_plan(c), hone_context_plan(c)->values[index].name));
+        return hone_error(
+            HONE_ERR_LIMIT, "placing \"%s\": its size overflows",
+            hone_plan_text(hone_context_plan(c), hone_context_plan(c)->values[index].name));
     return hone_context_grow(c, t, size);
 }

@@ -21,7 +21,8 @@ static size_t binding_bytes(const hone_plan *plan, uint32_t index)
         return 0;
     for (int i = 0; i < v->rank; i++)
         dims.dim[i] = b->max[i];
-    return hone_dims_size((hone_dtype)v->dtype, &dims, &size) ? hone_align_up(size, HONE_ALIGNMENT) : 0;
+    return hone_dims_size((hone_dtype)v->dtype, &dims, &size) ? hone_align_up(size, HONE_ALIGNMENT)
+                                                              : 0;
 }
 
 /* Reserves size bytes at `align` in a layout that grows; saturates instead of overflowing. */
@@ -30,7 +31,8 @@ static size_t reserve(size_t *total, size_t count, size_t size)
     const size_t at = hone_align_up(*total, HONE_ALIGNMENT);
     size_t bytes, end;
 
-    if (!hone_size_mul(count, size, &bytes) || !hone_size_add(at, bytes, &end) || end > SIZE_MAX / 2)
+    if (!hone_size_mul(count, size, &bytes) || !hone_size_add(at, bytes, &end) ||
+        end > SIZE_MAX / 2)
         end = SIZE_MAX / 2;
     *total = end;
     return at;
@@ -74,15 +76,24 @@ static void init_calls(hone_context *c)
             const uint32_t v = s->plan.in[k];
             pointers[k] = v == HONE_REF_ABSENT ? NULL : &c->tensors[v];
         }
-        *call = (hone_cpu_call){.op = s->plan.op, .attrs = &s->attrs, .n_in = r->n_in, .n_out = r->n_out, .in = pointers,
-                                .out = pointers + r->n_in, .scratch = c->scratch, .pool = c->pool, .env = &c->env};
-        if (r->n_in > 1 && s->plan.in[1] != HONE_REF_ABSENT && (p->values[s->plan.in[1]].flags & HONE_VALUE_PACKED))
+        *call = (hone_cpu_call){.op = s->plan.op,
+                                .attrs = &s->attrs,
+                                .n_in = r->n_in,
+                                .n_out = r->n_out,
+                                .in = pointers,
+                                .out = pointers + r->n_in,
+                                .scratch = c->scratch,
+                                .pool = c->pool,
+                                .env = &c->env};
+        if (r->n_in > 1 && s->plan.in[1] != HONE_REF_ABSENT &&
+            (p->values[s->plan.in[1]].flags & HONE_VALUE_PACKED))
             call->packed = p->weights + p->values[s->plan.in[1]].offset;
     }
 }
 
 /* Lays a context's tables into zeroed memory. */
-static hone_context *place(const hone_engine *e, void *memory, const hone_context_layout *l, hone_pool *pool)
+static hone_context *place(const hone_engine *e, void *memory, const hone_context_layout *l,
+                           hone_pool *pool)
 {
     uint8_t *at = memory;
     hone_context *c = (hone_context *)(at + l->context);
@@ -105,7 +116,10 @@ static hone_context *place(const hone_engine *e, void *memory, const hone_contex
         .arena = at + l->arena,
         .scratch = at + l->scratch,
         .scratch_size = l->scratch_size,
-        .env = {.allocator = &e->allocator, .grow = hone_context_grow, .grow_user = c, .decode_image = e->decode_image,
+        .env = {.allocator = &e->allocator,
+                .grow = hone_context_grow,
+                .grow_user = c,
+                .decode_image = e->decode_image,
                 .decode_user = e->decode_user},
     };
     for (uint32_t i = 0; i < e->plan->n_values; i++)
@@ -142,8 +156,11 @@ static hone_status measure_scratch(const hone_engine *e, int threads, size_t *ou
     const size_t size = l.arena + HONE_ALIGNMENT; /* the tables alone */
 
     if (l.total > SIZE_MAX / 4)
-        return hone_error(HONE_ERR_LIMIT, "laying out a context: its memory would take more than %zu bytes", SIZE_MAX / 4);
-    HONE_TRY_OUT(hone_pool_create(&e->allocator, &(hone_pool_options){.n_threads = threads, .count_only = true}, &pool));
+        return hone_error(HONE_ERR_LIMIT,
+                          "laying out a context: its memory would take more than %zu bytes",
+                          SIZE_MAX / 4);
+    HONE_TRY_OUT(hone_pool_create(
+        &e->allocator, &(hone_pool_options){.n_threads = threads, .count_only = true}, &pool));
     HONE_TRY_OUT(hone_alloc_aligned(&e->allocator, size, HONE_ALIGNMENT, &memory));
     c = place(e, memory, &l, pool);
     hone_context_extents_of_profile(c, true);
@@ -157,7 +174,8 @@ out:
     return st;
 }
 
-static hone_status plan_layout(const hone_engine *e, const hone_context_options *o, hone_context_layout *out)
+static hone_status plan_layout(const hone_engine *e, const hone_context_options *o,
+                               hone_context_layout *out)
 {
     const int threads = o->threads > 0 ? o->threads : hone_pool_default_threads();
     size_t scratch = 0;
@@ -184,7 +202,8 @@ static void clear_strings(hone_context *c)
         const hone_plan_value *v = &p->values[i];
         if (v->dtype == HONE_STRING && v->storage == HONE_STORAGE_ARENA)
             memset(c->arena + v->offset, 0, v->room);
-        if (v->dtype == HONE_STRING && v->storage == HONE_STORAGE_OUTPUT && c->slots[v->offset].lent)
+        if (v->dtype == HONE_STRING && v->storage == HONE_STORAGE_OUTPUT &&
+            c->slots[v->offset].lent)
             memset(c->slots[v->offset].lent, 0, c->slots[v->offset].lent_size);
     }
 }
@@ -202,7 +221,8 @@ static void lend_io(hone_context *c, const hone_context_layout *l)
     }
 }
 
-hone_status hone_context_create(const hone_engine *engine, const hone_context_options *options, hone_context **out)
+hone_status hone_context_create(const hone_engine *engine, const hone_context_options *options,
+                                hone_context **out)
 {
     hone_status st;
     const hone_context_options o = read_options(options);
@@ -213,12 +233,15 @@ hone_status hone_context_create(const hone_engine *engine, const hone_context_op
 
     HONE_TRY_OUT(plan_layout(engine, &o, &l));
     if (memory && (o.memory_size < l.total || (uintptr_t)memory % HONE_ALIGNMENT)) {
-        st = hone_error(HONE_ERR_ARGUMENT, "the caller's memory has %zu bytes at %p; %zu at a multiple of %d are needed",
-                        o.memory_size, memory, l.total, HONE_ALIGNMENT);
+        st = hone_error(
+            HONE_ERR_ARGUMENT,
+            "the caller's memory has %zu bytes at %p; %zu at a multiple of %d are needed",
+            o.memory_size, memory, l.total, HONE_ALIGNMENT);
         goto out;
     }
-    HONE_TRY_OUT(hone_pool_create(&engine->allocator,
-                                  &(hone_pool_options){.n_threads = o.threads, .pin = o.pin_threads}, &pool));
+    HONE_TRY_OUT(hone_pool_create(
+        &engine->allocator, &(hone_pool_options){.n_threads = o.threads, .pin = o.pin_threads},
+        &pool));
     if (!memory)
         HONE_TRY_OUT(hone_alloc_aligned(&engine->allocator, l.total, HONE_ALIGNMENT, &memory));
     c = place(engine, memory, &l, pool);

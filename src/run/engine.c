@@ -1,4 +1,5 @@
-/* The engine: a plan whose operators, attributes and kernels have been looked up once. Immutable after creation. */
+/* The engine: a plan whose operators, attributes and kernels have been looked up once. Immutable
+ * after creation. */
 #include "run/run.h"
 
 static hone_status decode_attrs(hone_engine *e)
@@ -12,7 +13,8 @@ static hone_status decode_attrs(hone_engine *e)
         if (s.op != HONE_OP_none)
             HONE_TRY(hone_attrs_decode_size(s.op, s.attrs, &size));
         if (!hone_size_add(total, hone_align_up(size, 16), &total))
-            return hone_error(HONE_ERR_FORMAT, "reading the attributes of step %u: their size overflows", i);
+            return hone_error(HONE_ERR_FORMAT,
+                              "reading the attributes of step %u: their size overflows", i);
     }
     HONE_TRY(hone_alloc(&e->allocator, total, &e->attr_room));
     e->attr_room_size = total;
@@ -23,7 +25,8 @@ static hone_status decode_attrs(hone_engine *e)
         if (s->plan.op == HONE_OP_none)
             continue;
         HONE_TRY(hone_attrs_decode_size(s->plan.op, s->plan.attrs, &size));
-        HONE_TRY(hone_attrs_decode(s->plan.op, s->plan.attrs, (uint8_t *)e->attr_room + used, total - used, &s->attrs));
+        HONE_TRY(hone_attrs_decode(s->plan.op, s->plan.attrs, (uint8_t *)e->attr_room + used,
+                                   total - used, &s->attrs));
         used += hone_align_up(size, 16);
     }
     return HONE_OK;
@@ -60,7 +63,8 @@ hone_string *hone_engine_strings(const hone_engine *e, uint32_t value)
     size_t n = 0;
 
     for (uint32_t i = 0; i < value; i++)
-        if (e->plan->values[i].storage == HONE_STORAGE_CONST && e->plan->values[i].dtype == HONE_STRING)
+        if (e->plan->values[i].storage == HONE_STORAGE_CONST &&
+            e->plan->values[i].dtype == HONE_STRING)
             n += hone_plan_string_count(&e->plan->values[i]);
     return e->strings + n;
 }
@@ -76,16 +80,20 @@ static hone_status find_kernels(hone_engine *e)
             continue;
         s->kernel = hone_cpu_kernel_of(s->plan.op);
         if (!s->kernel)
-            return hone_error(HONE_ERR_MISMATCH, "preparing step %u \"%s\": this library has no CPU kernel for operator %s",
-                              i, hone_plan_text(e->plan, r->name), hone_plan_text(e->plan, r->op));
-        if ((s->plan.op == HONE_OP_decode_image || s->plan.op == HONE_OP_image_decoder) && !e->decode_image)
-            return hone_error(HONE_ERR_ARGUMENT,
-                              "creating an engine: the plan decodes pictures; set decode_image (hone_media_decode is one)");
+            return hone_error(
+                HONE_ERR_MISMATCH,
+                "preparing step %u \"%s\": this library has no CPU kernel for operator %s", i,
+                hone_plan_text(e->plan, r->name), hone_plan_text(e->plan, r->op));
+        if ((s->plan.op == HONE_OP_decode_image || s->plan.op == HONE_OP_image_decoder) &&
+            !e->decode_image)
+            return hone_error(HONE_ERR_ARGUMENT, "creating an engine: the plan decodes pictures; "
+                                                 "set decode_image (hone_media_decode is one)");
     }
     return HONE_OK;
 }
 
-hone_status hone_engine_create(const hone_plan *plan, const hone_engine_options *options, hone_engine **out)
+hone_status hone_engine_create(const hone_plan *plan, const hone_engine_options *options,
+                               hone_engine **out)
 {
     hone_status st;
     hone_engine_options o = {.size = sizeof o};

@@ -1,5 +1,5 @@
-/* One inference: the steps in order, with jumps for control flow. No recursion; nothing is allocated unless the plan has
- * values without a bound. */
+/* One inference: the steps in order, with jumps for control flow. No recursion; nothing is
+ * allocated unless the plan has values without a bound. */
 #include "run/run.h"
 
 #include <time.h>
@@ -16,10 +16,12 @@ static hone_status check_bindings(const hone_context *c)
         size_t size = 0;
         const bool known = hone_dims_size(t->dtype, &t->shape, &size);
         if (p->bindings[i].is_input && !t->data && size > 0)
-            return hone_error(HONE_ERR_STATE, "running: input \"%s\" is not bound; call hone_context_bind", name);
+            return hone_error(HONE_ERR_STATE,
+                              "running: input \"%s\" is not bound; call hone_context_bind", name);
         if (known && size > t->size && (p->bindings[i].is_input || c->slots[i].bound))
-            return hone_error(HONE_ERR_ARGUMENT, "running: \"%s\" is bound to %zu bytes; its shape needs %zu", name, t->size,
-                              size);
+            return hone_error(HONE_ERR_ARGUMENT,
+                              "running: \"%s\" is bound to %zu bytes; its shape needs %zu", name,
+                              t->size, size);
     }
     return HONE_OK;
 }
@@ -31,9 +33,11 @@ static hone_status lend_missing(hone_context *c)
 
     for (uint32_t i = p->n_inputs; i < p->n_bindings; i++) {
         const hone_plan_value *v = &p->values[p->bindings[i].value];
-        const uint32_t value = v->storage == HONE_STORAGE_ALIAS ? (uint32_t)v->offset : p->bindings[i].value;
+        const uint32_t value =
+            v->storage == HONE_STORAGE_ALIAS ? (uint32_t)v->offset : p->bindings[i].value;
         size_t size = 0;
-        if (!c->slots[i].bound && hone_dims_size(c->tensors[value].dtype, &c->tensors[value].shape, &size) &&
+        if (!c->slots[i].bound &&
+            hone_dims_size(c->tensors[value].dtype, &c->tensors[value].shape, &size) &&
             size > c->tensors[value].size)
             HONE_TRY(hone_context_make_room(c, value));
     }
@@ -51,14 +55,16 @@ static hone_status check_inputs(const hone_context *c, uint32_t step)
             continue;
         const hone_tensor *t = &c->tensors[s->in[i]];
         if (!hone_dims_size(t->dtype, &t->shape, &size) || size > t->size || (size > 0 && !t->data))
-            return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": its input \"%s\" has not been written", step,
-                              hone_plan_text(hone_context_plan(c), s->record->name),
-                              hone_plan_text(hone_context_plan(c), hone_context_plan(c)->values[s->in[i]].name));
+            return hone_error(
+                HONE_ERR_DEVICE, "step %u \"%s\": its input \"%s\" has not been written", step,
+                hone_plan_text(hone_context_plan(c), s->record->name),
+                hone_plan_text(hone_context_plan(c), hone_context_plan(c)->values[s->in[i]].name));
     }
     return HONE_OK;
 }
 
-/* Extents that only now are known: inferred from the inputs' contents; what the kernel itself will tell stays open. */
+/* Extents that only now are known: inferred from the inputs' contents; what the kernel itself will
+ * tell stays open. */
 static hone_status infer_now(hone_context *c, uint32_t step)
 {
     const hone_plan_step *s = &c->engine->steps[step].plan;
@@ -68,7 +74,8 @@ static hone_status infer_now(hone_context *c, uint32_t step)
         return hone_context_step_scratch(c, step);
     HONE_TRY(hone_context_infer_step(c, step, HONE_INFER_SET, &is_complete));
     if (!is_complete)
-        return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": the extents of its output cannot be told", step,
+        return hone_error(HONE_ERR_DEVICE,
+                          "step %u \"%s\": the extents of its output cannot be told", step,
                           hone_plan_text(hone_context_plan(c), s->record->name));
     HONE_TRY(hone_context_check_packed(c, step));
     if (s->record->kind == HONE_STEP_VIEW)
@@ -92,7 +99,8 @@ static hone_status run_kernel(hone_context *c, uint32_t step)
     else if (c->late[step])
         HONE_TRY(hone_context_infer_step(c, step, HONE_INFER_CHECK, &is_complete));
     if (!is_complete)
-        return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": the extents of its output cannot be told", step,
+        return hone_error(HONE_ERR_DEVICE,
+                          "step %u \"%s\": the extents of its output cannot be told", step,
                           hone_plan_text(hone_context_plan(c), s->plan.record->name));
     return s->kernel->run(&c->calls[step]);
 }
@@ -107,8 +115,8 @@ static hone_status run_view(hone_context *c, uint32_t step)
         HONE_TRY(infer_now(c, step));
     size_t size;
     if (!hone_dims_size(to->dtype, &to->shape, &size) || size > from->size)
-        return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": a view is larger than what it shows", step,
-                          hone_plan_text(hone_context_plan(c), s->record->name));
+        return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": a view is larger than what it shows",
+                          step, hone_plan_text(hone_context_plan(c), s->record->name));
     to->data = from->data;
     to->size = from->size;
     return HONE_OK;
@@ -137,7 +145,8 @@ static hone_status run_append(hone_context *c, uint32_t step)
 
     if (n == 0) {
         if (entry->shape.rank + 1 > HONE_MAX_RANK)
-            return hone_error(HONE_ERR_LIMIT, "step %u: a scan output has more than %d dimensions", step, HONE_MAX_RANK);
+            return hone_error(HONE_ERR_LIMIT, "step %u: a scan output has more than %d dimensions",
+                              step, HONE_MAX_RANK);
         all->shape.rank = entry->shape.rank + 1;
         memcpy(all->shape.dim + 1, entry->shape.dim, sizeof(int64_t) * (size_t)entry->shape.rank);
     }
@@ -145,10 +154,12 @@ static hone_status run_append(hone_context *c, uint32_t step)
     for (int i = 0; same && i < entry->shape.rank; i++)
         same = all->shape.dim[i + 1] == entry->shape.dim[i];
     if (!same)
-        return hone_error(HONE_ERR_DEVICE, "step %u \"%s\": an entry of the scan output has another shape than those before",
-                          step, hone_plan_text(hone_context_plan(c), s->record->name));
-    if (!hone_dims_size(entry->dtype, &entry->shape, &size) || !hone_size_mul(size, (size_t)n, &old) ||
-        !hone_size_add(old, size, &total))
+        return hone_error(
+            HONE_ERR_DEVICE,
+            "step %u \"%s\": an entry of the scan output has another shape than those before", step,
+            hone_plan_text(hone_context_plan(c), s->record->name));
+    if (!hone_dims_size(entry->dtype, &entry->shape, &size) ||
+        !hone_size_mul(size, (size_t)n, &old) || !hone_size_add(old, size, &total))
         return hone_error(HONE_ERR_LIMIT, "step %u: a scan output's size overflows", step);
     HONE_TRY(hone_context_grow(c, all, total));
     memcpy((uint8_t *)all->data + old, entry->data, size);

@@ -1,6 +1,7 @@
-/* Inference on numbers: the extents of a step's outputs from its inputs' extents and, where they are there, contents. The
- * same functions ran on symbols when the plan was built; running them again is what makes a damaged or hostile plan
- * harmless: no kernel sees tensors that do not fit together. */
+/* Inference on numbers: the extents of a step's outputs from its inputs' extents and, where they
+ * are there, contents. The same functions ran on symbols when the plan was built; running them
+ * again is what makes a damaged or hostile plan harmless: no kernel sees tensors that do not fit
+ * together. */
 #include "run/run.h"
 
 static void fact_of_tensor(const hone_context *c, uint32_t value, bool with_data, hone_fact *fact)
@@ -21,8 +22,8 @@ static void fact_of_tensor(const hone_context *c, uint32_t value, bool with_data
 }
 
 /* Takes the inferred shape over, or compares it with what the plan says. */
-static hone_status apply_fact(hone_context *c, uint32_t step, uint32_t value, const hone_fact *fact, bool set,
-                              bool *is_complete)
+static hone_status apply_fact(hone_context *c, uint32_t step, uint32_t value, const hone_fact *fact,
+                              bool set, bool *is_complete)
 {
     const hone_shape *s = &fact->type.shape;
     hone_tensor *t = &c->tensors[value];
@@ -43,11 +44,14 @@ static hone_status apply_fact(hone_context *c, uint32_t step, uint32_t value, co
     }
     if (same)
         return HONE_OK;
-    return hone_error(HONE_ERR_FORMAT, "step %u \"%s\": the plan's extents for \"%s\" are not what its inputs give", step,
-                      hone_plan_text(p, p->steps[step].name), hone_plan_text(p, p->values[value].name));
+    return hone_error(HONE_ERR_FORMAT,
+                      "step %u \"%s\": the plan's extents for \"%s\" are not what its inputs give",
+                      step, hone_plan_text(p, p->steps[step].name),
+                      hone_plan_text(p, p->values[value].name));
 }
 
-hone_status hone_context_infer_step(hone_context *c, uint32_t step, hone_infer_mode mode, bool *is_complete)
+hone_status hone_context_infer_step(hone_context *c, uint32_t step, hone_infer_mode mode,
+                                    bool *is_complete)
 {
     const hone_engine_step *s = &c->engine->steps[step];
     const hone_plan_step_record *r = s->plan.record;
@@ -58,13 +62,20 @@ hone_status hone_context_infer_step(hone_context *c, uint32_t step, hone_infer_m
         fact_of_tensor(c, s->plan.in[i], mode != HONE_INFER_BEFORE, &in[i]);
     for (int i = 0; i < r->n_out; i++)
         out[i] = (hone_fact){.present = true, .n_elem = -1};
-    hone_infer x = {.op = s->plan.op, .attrs = &s->attrs, .n_in = r->n_in, .n_out = r->n_out, .in = in, .out = out};
+    hone_infer x = {.op = s->plan.op,
+                    .attrs = &s->attrs,
+                    .n_in = r->n_in,
+                    .n_out = r->n_out,
+                    .in = in,
+                    .out = out};
     hone_status st = hone_infer_run(&x);
     if (st != HONE_OK)
-        return hone_while(mode == HONE_INFER_BEFORE ? HONE_ERR_FORMAT : HONE_ERR_DEVICE, "step %u \"%s\"", step, hone_plan_text(p, r->name));
+        return hone_while(mode == HONE_INFER_BEFORE ? HONE_ERR_FORMAT : HONE_ERR_DEVICE,
+                          "step %u \"%s\"", step, hone_plan_text(p, r->name));
     *is_complete = true;
     for (int i = 0; i < r->n_out; i++)
         if (s->plan.out[i] != HONE_REF_ABSENT)
-            HONE_TRY(apply_fact(c, step, s->plan.out[i], &out[i], mode == HONE_INFER_SET, is_complete));
+            HONE_TRY(
+                apply_fact(c, step, s->plan.out[i], &out[i], mode == HONE_INFER_SET, is_complete));
     return HONE_OK;
 }

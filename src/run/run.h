@@ -1,4 +1,5 @@
-/* The runtime's insides: what an engine resolves once from a plan, and what a context keeps for one inference at a time. */
+/* The runtime's insides: what an engine resolves once from a plan, and what a context keeps for one
+ * inference at a time. */
 #ifndef HONE_RUN_RUN_H
 #define HONE_RUN_RUN_H
 
@@ -19,9 +20,9 @@ struct hone_engine {
     hone_engine_step *steps; /* n_steps of the plan */
     void *attr_room;         /* arrays of all attributes */
     size_t attr_room_size;
-    hone_string *strings;    /* of all constants of strings, one behind another */
+    hone_string *strings; /* of all constants of strings, one behind another */
     size_t n_strings;
-    int max_in, max_out;     /* largest arity, for the facts of inference */
+    int max_in, max_out; /* largest arity, for the facts of inference */
     hone_decode_image decode_image;
     void *decode_user;
 };
@@ -30,15 +31,16 @@ struct hone_engine {
 hone_string *hone_engine_strings(const hone_engine *engine, uint32_t value);
 
 typedef struct hone_slot {
-    void *lent;       /* the context's own memory for a binding; NULL where it has none */
+    void *lent; /* the context's own memory for a binding; NULL where it has none */
     size_t lent_size;
-    void *bound;      /* the caller's */
+    void *bound; /* the caller's */
     size_t bound_size;
 } hone_slot;
 
 /* Where the parts of a context's memory lie; offsets from its start. */
 typedef struct hone_context_layout {
-    size_t context, tensors, calls, pointers, extents, shapes, slots, facts, step_ms, late, arena, scratch, io, total;
+    size_t context, tensors, calls, pointers, extents, shapes, slots, facts, step_ms, late, arena,
+        scratch, io, total;
     size_t scratch_size;
 } hone_context_layout;
 
@@ -65,14 +67,18 @@ struct hone_context {
     bool profiles;
 };
 
-/* shapes.c: extents of every value from the inputs' shapes, checked by inference; scratch; pointers. */
+/* shapes.c: extents of every value from the inputs' shapes, checked by inference; scratch;
+ * pointers. */
 hone_status hone_context_resolve(hone_context *context);
-/* Points every value at its bytes and checks each step's shapes by inference; what only running tells is marked late. */
+/* Points every value at its bytes and checks each step's shapes by inference; what only running
+ * tells is marked late. */
 hone_status hone_context_check_shapes(hone_context *context);
 hone_status hone_context_check_packed(const hone_context *context, uint32_t step);
-/* The scratch that steps need with all tensors as they are; steps with unknown extents do not count. */
+/* The scratch that steps need with all tensors as they are; steps with unknown extents do not
+ * count. */
 size_t hone_context_scratch_need(const hone_context *context);
-hone_status hone_context_step_scratch(hone_context *context, uint32_t step); /* of a step whose shapes are new */
+hone_status hone_context_step_scratch(hone_context *context,
+                                      uint32_t step); /* of a step whose shapes are new */
 /* Sets every value's extents for the given symbols' values: the profile's opt or max. */
 void hone_context_extents_of_profile(hone_context *context, bool max);
 
@@ -80,15 +86,19 @@ void hone_context_extents_of_profile(hone_context *context, bool max);
 hone_status hone_context_point(hone_context *context);
 /* Gives value `index` room for its present shape. */
 hone_status hone_context_make_room(hone_context *context, uint32_t index);
-hone_status hone_context_grow(void *context, hone_tensor *tensor, size_t size); /* hone_cpu_env.grow */
+hone_status hone_context_grow(void *context, hone_tensor *tensor,
+                              size_t size); /* hone_cpu_env.grow */
 
-/* infer.c: runs a step's inference on the tensors. *is_complete: every extent of its outputs could be told. */
+/* infer.c: runs a step's inference on the tensors. *is_complete: every extent of its outputs could
+ * be told. */
 typedef enum hone_infer_mode {
-    HONE_INFER_BEFORE, /* before a run: compare with the plan's extents; only constants have contents */
+    HONE_INFER_BEFORE, /* before a run: compare with the plan's extents; only constants have
+                          contents */
     HONE_INFER_CHECK,  /* while running: compare, with the contents of all inputs */
     HONE_INFER_SET,    /* while running: set the outputs' extents */
 } hone_infer_mode;
-hone_status hone_context_infer_step(hone_context *context, uint32_t step, hone_infer_mode mode, bool *is_complete);
+hone_status hone_context_infer_step(hone_context *context, uint32_t step, hone_infer_mode mode,
+                                    bool *is_complete);
 
 static inline const hone_plan *hone_context_plan(const hone_context *context)
 {

@@ -1,5 +1,6 @@
-/* Shapes: from the extents of the inputs to those of every value, by the plan's shape program; then each step's outputs
- * are checked by inference, and the scratch that the shapes need. Nothing is allocated unless the plan has no bounds. */
+/* Shapes: from the extents of the inputs to those of every value, by the plan's shape program; then
+ * each step's outputs are checked by inference, and the scratch that the shapes need. Nothing is
+ * allocated unless the plan has no bounds. */
 #include "run/run.h"
 
 static void set_tensor_shapes(hone_context *c)
@@ -32,7 +33,8 @@ static hone_status take_input_shape(hone_context *c, uint32_t binding)
     const hone_dims *shape = &c->shapes[binding];
 
     for (int i = 0; i < v->rank; i++)
-        if (!hone_extent_is_number(v->dim[i]) && p->extents[hone_extent_index(v->dim[i])].kind == HONE_EXTENT_SYMBOL)
+        if (!hone_extent_is_number(v->dim[i]) &&
+            p->extents[hone_extent_index(v->dim[i])].kind == HONE_EXTENT_SYMBOL)
             c->extents[hone_extent_index(v->dim[i])] = shape->dim[i];
     return HONE_OK;
 }
@@ -43,12 +45,14 @@ static hone_status check_input_shape(const hone_context *c, uint32_t binding)
     const hone_plan_value *v = &p->values[p->bindings[binding].value];
     char found[HONE_DIMS_TEXT], allowed[HONE_DIMS_TEXT];
 
-    if (v->rank < 0 || hone_dims_equal(&c->shapes[binding], &c->tensors[p->bindings[binding].value].shape))
+    if (v->rank < 0 ||
+        hone_dims_equal(&c->shapes[binding], &c->tensors[p->bindings[binding].value].shape))
         return HONE_OK;
-    return hone_error(HONE_ERR_ARGUMENT,
-                      "setting shapes: input \"%s\" is %s, but the shapes of the other inputs make it %s",
-                      hone_plan_text(p, v->name), hone_dims_text(&c->shapes[binding], found),
-                      hone_dims_text(&c->tensors[p->bindings[binding].value].shape, allowed));
+    return hone_error(
+        HONE_ERR_ARGUMENT,
+        "setting shapes: input \"%s\" is %s, but the shapes of the other inputs make it %s",
+        hone_plan_text(p, v->name), hone_dims_text(&c->shapes[binding], found),
+        hone_dims_text(&c->tensors[p->bindings[binding].value].shape, allowed));
 }
 
 size_t hone_context_scratch_need(const hone_context *c)
@@ -90,10 +94,13 @@ hone_status hone_context_step_scratch(hone_context *c, uint32_t step)
 {
     const hone_cpu_kernel *kernel = c->engine->steps[step].kernel;
 
-    return kernel->scratch ? grow_scratch(c, hone_align_up(kernel->scratch(&c->calls[step]), HONE_ALIGNMENT)) : HONE_OK;
+    return kernel->scratch
+               ? grow_scratch(c, hone_align_up(kernel->scratch(&c->calls[step]), HONE_ALIGNMENT))
+               : HONE_OK;
 }
 
-/* A packed constant must be as large as its kernel packs it for these shapes, and stand where packed ones do. */
+/* A packed constant must be as large as its kernel packs it for these shapes, and stand where
+ * packed ones do. */
 hone_status hone_context_check_packed(const hone_context *c, uint32_t step)
 {
     const hone_plan *p = hone_context_plan(c);
@@ -104,9 +111,11 @@ hone_status hone_context_check_packed(const hone_context *c, uint32_t step)
         const uint32_t v = s->plan.in[i];
         if (v == HONE_REF_ABSENT || !(p->values[v].flags & HONE_VALUE_PACKED))
             continue;
-        if (i != 1 || !s->kernel || !s->kernel->pack_size || s->kernel->pack_size(call) != p->values[v].room)
-            return hone_error(HONE_ERR_FORMAT, "step %u \"%s\": its packed weights are not what its kernel packs", step,
-                              hone_plan_text(p, s->plan.record->name));
+        if (i != 1 || !s->kernel || !s->kernel->pack_size ||
+            s->kernel->pack_size(call) != p->values[v].room)
+            return hone_error(HONE_ERR_FORMAT,
+                              "step %u \"%s\": its packed weights are not what its kernel packs",
+                              step, hone_plan_text(p, s->plan.record->name));
     }
     return HONE_OK;
 }
@@ -167,22 +176,27 @@ hone_status hone_context_set_shape(hone_context *c, int binding, const hone_dims
     const hone_plan *p = hone_context_plan(c);
 
     if (binding < 0 || (uint32_t)binding >= p->n_inputs)
-        return hone_error(HONE_ERR_ARGUMENT, "setting a shape: binding %d is no input; the plan has %u", binding,
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "setting a shape: binding %d is no input; the plan has %u", binding,
                           p->n_inputs);
     const hone_plan_binding_record *b = &p->bindings[binding];
     const hone_plan_value *v = &p->values[b->value];
     const char *name = hone_plan_text(p, v->name);
     char text[HONE_DIMS_TEXT];
     if (shape->rank < 0 || shape->rank > HONE_MAX_RANK || (v->rank >= 0 && shape->rank != v->rank))
-        return hone_error(HONE_ERR_ARGUMENT, "setting the shape of input \"%s\": it has %d dimensions; the plan takes %d",
-                          name, shape->rank, v->rank);
+        return hone_error(
+            HONE_ERR_ARGUMENT,
+            "setting the shape of input \"%s\": it has %d dimensions; the plan takes %d", name,
+            shape->rank, v->rank);
     for (int i = 0; i < v->rank; i++)
         if (shape->dim[i] < b->min[i] || shape->dim[i] > b->max[i])
-            return hone_error(HONE_ERR_ARGUMENT,
-                              "setting the shape of input \"%s\" to %s: extent %d is %lld; the plan's profile allows %lld to "
-                              "%lld (build with --min-shapes, --opt-shapes and --max-shapes for more)",
-                              name, hone_dims_text(shape, text), i, (long long)shape->dim[i], (long long)b->min[i],
-                              (long long)b->max[i]);
+            return hone_error(
+                HONE_ERR_ARGUMENT,
+                "setting the shape of input \"%s\" to %s: extent %d is %lld; the plan's profile "
+                "allows %lld to "
+                "%lld (build with --min-shapes, --opt-shapes and --max-shapes for more)",
+                name, hone_dims_text(shape, text), i, (long long)shape->dim[i],
+                (long long)b->min[i], (long long)b->max[i]);
     if (!hone_dims_equal(&c->shapes[binding], shape)) {
         c->shapes[binding] = *shape;
         c->is_ready = false;
@@ -195,7 +209,8 @@ hone_status hone_context_shape(const hone_context *c, int binding, hone_dims *ou
     const hone_plan *p = hone_context_plan(c);
 
     if (binding < 0 || (uint32_t)binding >= p->n_bindings)
-        return hone_error(HONE_ERR_ARGUMENT, "asking for the shape of binding %d: the plan has %u", binding, p->n_bindings);
+        return hone_error(HONE_ERR_ARGUMENT, "asking for the shape of binding %d: the plan has %u",
+                          binding, p->n_bindings);
     if (!c->is_ready)
         HONE_TRY(hone_context_resolve((hone_context *)c));
     *out = c->tensors[p->bindings[binding].value].shape;

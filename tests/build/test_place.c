@@ -1,4 +1,5 @@
-/* Placing values in one arena: lives that meet never share bytes, and the arena stays close to the largest live set. */
+/* Placing values in one arena: lives that meet never share bytes, and the arena stays close to the
+ * largest live set. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,8 +45,8 @@ static void check(const fixture *f)
     for (int i = 0; i < f->low.values.n; i++)
         for (int k = 0; k < i; k++) {
             const hone_low_value *a = &f->low.values.v[i], *b = &f->low.values.v[k];
-            if (a->storage != HONE_STORAGE_ARENA || b->storage != HONE_STORAGE_ARENA || a->first < 0 || b->first < 0 ||
-                a->first > b->last || b->first > a->last)
+            if (a->storage != HONE_STORAGE_ARENA || b->storage != HONE_STORAGE_ARENA ||
+                a->first < 0 || b->first < 0 || a->first > b->last || b->first > a->last)
                 continue;
             assert_true(a->offset + a->room <= b->offset || b->offset + b->room <= a->offset);
         }

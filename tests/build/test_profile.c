@@ -1,4 +1,5 @@
-/* Shapes, profiles and preprocessing as the options spell them, and what is said where they do not fit the model. */
+/* Shapes, profiles and preprocessing as the options spell them, and what is said where they do not
+ * fit the model. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,9 @@
 #include "hone/build.h"
 #include "support/onnx_bytes.h"
 
-enum { F32 = 1 };
+enum {
+    F32 = 1
+};
 
 /* Two inputs that share the dimension N; y = a + b. */
 static bytes two_inputs(void)
@@ -45,7 +48,11 @@ static const shape_case cases[] = {
     {.shapes = "5x4", .status = HONE_ERR_ARGUMENT, .says = "is not NAME:"},
     {.shapes = "a:99999999999999999999x4", .status = HONE_ERR_ARGUMENT, .says = "is not NAME:"},
     {.shapes = "a:1x1x1x1x1x1x1x1x1", .status = HONE_ERR_ARGUMENT, .says = "at most 8"},
-    {.min = "a:3x4", .opt = "a:2x4", .max = "a:8x4", .status = HONE_ERR_ARGUMENT, .says = "not in order"},
+    {.min = "a:3x4",
+     .opt = "a:2x4",
+     .max = "a:8x4",
+     .status = HONE_ERR_ARGUMENT,
+     .says = "not in order"},
 };
 
 static hone_status build(bytes *m, const hone_build_options *options, hone_plan **plan)
@@ -65,9 +72,10 @@ static void check_case(const shape_case *c)
     hone_binding_info info = {.size = sizeof info};
     bytes m = two_inputs();
 
-    const hone_status st = build(
-        &m, HONE_BUILD_OPTIONS(.shapes = c->shapes, .min_shapes = c->min, .opt_shapes = c->opt, .max_shapes = c->max),
-        &plan);
+    const hone_status st = build(&m,
+                                 HONE_BUILD_OPTIONS(.shapes = c->shapes, .min_shapes = c->min,
+                                                    .opt_shapes = c->opt, .max_shapes = c->max),
+                                 &plan);
     if (st != c->status)
         fail_msg("shapes \"%s\": %s", c->shapes ? c->shapes : "", hone_message());
     if (c->says && !strstr(hone_message(), c->says))
@@ -112,7 +120,8 @@ static void test_preprocess_specs(void **state)
         put_output(&g, "y", F32, "1,108");
         bytes m = model_of(&g, 13);
         const hone_status st =
-            build(&m, HONE_BUILD_OPTIONS(.preprocess = specs[i].pre, .postprocess = specs[i].post), &plan);
+            build(&m, HONE_BUILD_OPTIONS(.preprocess = specs[i].pre, .postprocess = specs[i].post),
+                  &plan);
         if (!specs[i].says && st != HONE_OK)
             fail_msg("%s: %s", specs[i].pre, hone_message());
         if (specs[i].says) {

@@ -1,6 +1,7 @@
-/* Stands in for cmocka in cross-builds, where Debian has no cmocka to link with: the assertions, fixtures and runner that
- * our tests use, in one header. A failed assertion leaves its test by longjmp, as cmocka's does. No mocks, no memory
- * checks: the build for this machine runs the same tests with cmocka itself. */
+/* Stands in for cmocka in cross-builds, where Debian has no cmocka to link with: the assertions,
+ * fixtures and runner that our tests use, in one header. A failed assertion leaves its test by
+ * longjmp, as cmocka's does. No mocks, no memory checks: the build for this machine runs the same
+ * tests with cmocka itself. */
 #ifndef HONE_TESTS_CROSS_CMOCKA_H
 #define HONE_TESTS_CROSS_CMOCKA_H
 
@@ -23,7 +24,10 @@ struct CMUnitTest {
     void *initial_state;
 };
 
-enum { CROSS_FAILED = 1, CROSS_SKIPPED = 2 };
+enum {
+    CROSS_FAILED = 1,
+    CROSS_SKIPPED = 2
+};
 
 static jmp_buf cross_leave;
 
@@ -87,11 +91,26 @@ cross_fail(const char *file, int line, const char *format, ...)
 #define print_message(...) printf(__VA_ARGS__)
 #define print_error(...)   fprintf(stderr, __VA_ARGS__)
 
-#define cmocka_unit_test(f)                              {#f, f, NULL, NULL, NULL}
-#define cmocka_unit_test_setup(f, setup)                 {#f, f, setup, NULL, NULL}
-#define cmocka_unit_test_teardown(f, teardown)           {#f, f, NULL, teardown, NULL}
-#define cmocka_unit_test_setup_teardown(f, setup, teardown) {#f, f, setup, teardown, NULL}
-#define cmocka_unit_test_prestate(f, state)              {#f, f, NULL, NULL, state}
+#define cmocka_unit_test(f)                                                                        \
+    {                                                                                              \
+#f, f, NULL, NULL, NULL                                                                    \
+    }
+#define cmocka_unit_test_setup(f, setup)                                                           \
+    {                                                                                              \
+#f, f, setup, NULL, NULL                                                                   \
+    }
+#define cmocka_unit_test_teardown(f, teardown)                                                     \
+    {                                                                                              \
+#f, f, NULL, teardown, NULL                                                                \
+    }
+#define cmocka_unit_test_setup_teardown(f, setup, teardown)                                        \
+    {                                                                                              \
+#f, f, setup, teardown, NULL                                                               \
+    }
+#define cmocka_unit_test_prestate(f, state)                                                        \
+    {                                                                                              \
+#f, f, NULL, NULL, state                                                                   \
+    }
 
 /* 0, CROSS_FAILED or CROSS_SKIPPED. */
 static int cross_run_test(const struct CMUnitTest *test, void *group_state)

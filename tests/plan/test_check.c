@@ -1,5 +1,6 @@
-/* Plans from hostile hands: truncated, flipped, with lying indices and right checksums. Nothing may crash, and whatever
- * still loads must run without touching memory that is not its own (the asan preset watches). */
+/* Plans from hostile hands: truncated, flipped, with lying indices and right checksums. Nothing may
+ * crash, and whatever still loads must run without touching memory that is not its own (the asan
+ * preset watches). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,9 @@
 #include "plan/format.h"
 #include "support/onnx_bytes.h"
 
-enum { F32 = 1 };
+enum {
+    F32 = 1
+};
 
 /* conv, pool, relu, reshape, matmul: some of everything. */
 static bytes net(void)
@@ -117,7 +120,8 @@ static void test_check_says_ok(void **state)
 static void test_check_tells_every_reason(void **state)
 {
     fixture *f = *state;
-    const hone_plan_section *table = (const hone_plan_section *)(f->plan + sizeof(hone_plan_header));
+    const hone_plan_section *table =
+        (const hone_plan_section *)(f->plan + sizeof(hone_plan_header));
     int n = 0;
 
     f->plan[table[HONE_SECTION_VALUES].offset] ^= 1;
@@ -150,7 +154,8 @@ static void test_flipped_bits_are_found(void **state)
     }
 }
 
-/* Writes right checksums over a damaged plan: only the checks of structure and inference are left to find the fault. */
+/* Writes right checksums over a damaged plan: only the checks of structure and inference are left
+ * to find the fault. */
 static void reseal(fixture *f)
 {
     hone_plan_header *h = (hone_plan_header *)f->plan;
@@ -170,7 +175,8 @@ static void test_resealed_damage_does_no_harm(void **state)
     uint32_t random = 3;
 
     memcpy(original, f->plan, f->size);
-    const hone_plan_section *table = (const hone_plan_section *)(original + sizeof(hone_plan_header));
+    const hone_plan_section *table =
+        (const hone_plan_section *)(original + sizeof(hone_plan_header));
     const size_t end = (size_t)table[HONE_SECTION_WEIGHTS].offset;
     for (int i = 0; i < 4000; i++) {
         random = random * 1664525u + 1013904223u;

@@ -1,5 +1,5 @@
-/* Engines and contexts: answers, the caller's memory, nothing allocated and no system call while running, contexts side by
- * side, shapes within a profile, control flow. */
+/* Engines and contexts: answers, the caller's memory, nothing allocated and no system call while
+ * running, contexts side by side, shapes within a profile, control flow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,15 +18,19 @@
 #include "hone/build.h"
 #include "support/onnx_bytes.h"
 
-enum { F32 = 1, I64 = 7, BOOL = 9 };
+enum {
+    F32 = 1,
+    I64 = 7,
+    BOOL = 9
+};
 
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        if ((call) != HONE_OK)                                                                                         \
-            fail_msg("%s: %s", #call, hone_message());                                                                 \
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        if ((call) != HONE_OK)                                                                     \
+            fail_msg("%s: %s", #call, hone_message());                                             \
     } while (0)
 
-/* ---- an allocator that counts -------------------------------------------------------------------------------------- */
+/* ---- an allocator that counts ---------------------------------------------------------------- */
 
 typedef struct counts {
     size_t calls;
@@ -40,7 +44,9 @@ static void *count_alloc(void *user, size_t size, size_t align)
 
     c->calls++;
     c->bytes += size;
-    return posix_memalign(&memory, align < sizeof(void *) ? sizeof(void *) : align, size ? size : 1) ? NULL : memory;
+    return posix_memalign(&memory, align < sizeof(void *) ? sizeof(void *) : align, size ? size : 1)
+               ? NULL
+               : memory;
 }
 
 static void count_free(void *user, void *memory, size_t size)
@@ -52,7 +58,7 @@ static void count_free(void *user, void *memory, size_t size)
     free(memory);
 }
 
-/* ---- models ------------------------------------------------------------------------------------------------------------ */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 /* y[N,3] = relu(x[N,4] @ w + b) */
 static bytes dense_model(void)
@@ -93,7 +99,7 @@ static hone_plan *build(bytes model, const hone_build_options *options)
     return plan;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------------ */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_run_answers(void **state)
 {
@@ -151,10 +157,14 @@ static void test_context_in_callers_memory(void **state)
     OK(hone_engine_create(plan, NULL, &engine));
     const size_t size = hone_context_memory(engine, HONE_CONTEXT_OPTIONS(.threads = 1));
     assert_int_equal(posix_memalign(&memory, 64, size), 0);
-    assert_int_equal(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.threads = 1, .memory = memory, .memory_size = size - 1),
+    assert_int_equal(hone_context_create(engine,
+                                         HONE_CONTEXT_OPTIONS(.threads = 1, .memory = memory,
+                                                              .memory_size = size - 1),
                                          &context),
                      HONE_ERR_ARGUMENT);
-    OK(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.threads = 1, .memory = memory, .memory_size = size), &context));
+    OK(hone_context_create(
+        engine, HONE_CONTEXT_OPTIONS(.threads = 1, .memory = memory, .memory_size = size),
+        &context));
     hone_context_destroy(context);
     free(memory);
     hone_engine_destroy(engine);
@@ -164,7 +174,8 @@ static void test_context_in_callers_memory(void **state)
 static void test_profile_shapes(void **state)
 {
     hone_plan *plan =
-        build(dense_model(), HONE_BUILD_OPTIONS(.min_shapes = "x:1x4", .opt_shapes = "x:2x4", .max_shapes = "x:5x4"));
+        build(dense_model(), HONE_BUILD_OPTIONS(.min_shapes = "x:1x4", .opt_shapes = "x:2x4",
+                                                .max_shapes = "x:5x4"));
     hone_engine *engine = NULL;
     hone_context *context = NULL;
     float x[20], y[15], expected[15];
@@ -173,7 +184,8 @@ static void test_profile_shapes(void **state)
     for (int i = 0; i < 20; i++)
         x[i] = (float)(i % 7) - 2;
     OK(hone_engine_create(plan, NULL, &engine));
-    OK(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.threads = 1, .caller_io = true), &context));
+    OK(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.threads = 1, .caller_io = true),
+                           &context));
     for (int n = 1; n <= 5; n++) {
         OK(hone_context_set_shape(context, 0, &(hone_dims){2, {n, 4}}));
         OK(hone_context_bind(context, 0, x, sizeof(float) * 4 * (size_t)n));
@@ -183,7 +195,8 @@ static void test_profile_shapes(void **state)
         for (int i = 0; i < 3 * n; i++)
             assert_true(fabsf(y[i] - expected[i]) < 1e-4f);
     }
-    assert_int_equal(hone_context_set_shape(context, 0, &(hone_dims){2, {6, 4}}), HONE_ERR_ARGUMENT);
+    assert_int_equal(hone_context_set_shape(context, 0, &(hone_dims){2, {6, 4}}),
+                     HONE_ERR_ARGUMENT);
     assert_non_null(strstr(hone_message(), "allows 1 to 5"));
     assert_int_equal(hone_context_set_shape(context, 0, &(hone_dims){1, {4}}), HONE_ERR_ARGUMENT);
     hone_context_destroy(context);
@@ -200,7 +213,8 @@ static void test_unbound_input_is_told(void **state)
 
     (void)state;
     OK(hone_engine_create(plan, NULL, &engine));
-    OK(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.threads = 1, .caller_io = true), &context));
+    OK(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.threads = 1, .caller_io = true),
+                           &context));
     assert_int_equal(hone_context_run(context), HONE_ERR_STATE);
     OK(hone_context_bind(context, 0, small, sizeof small));
     assert_int_equal(hone_context_run(context), HONE_ERR_ARGUMENT);
@@ -210,11 +224,13 @@ static void test_unbound_input_is_told(void **state)
     hone_plan_destroy(plan);
 }
 
-/* After creation and a first run: no call of the allocator, and under a filter that kills at any system call but futex. */
+/* After creation and a first run: no call of the allocator, and under a filter that kills at any
+ * system call but futex. */
 static void test_running_allocates_nothing(void **state)
 {
     counts c = {0};
-    const hone_allocator allocator = {.version = 1, .user = &c, .alloc = count_alloc, .free = count_free};
+    const hone_allocator allocator = {
+        .version = 1, .user = &c, .alloc = count_alloc, .free = count_free};
     hone_plan *plan = build(dense_model(), HONE_BUILD_OPTIONS(.shapes = "x:64x4"));
     hone_engine *engine = NULL;
     hone_context *context = NULL;

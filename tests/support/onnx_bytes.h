@@ -1,7 +1,9 @@
-/* Writes small ONNX models for tests: a protobuf writer of some lines, so that tests do not need files or Python.
+/* Writes small ONNX models for tests: a protobuf writer of some lines, so that tests do not need
+ * files or Python.
  *
  *     bytes m = {0};
- *     model_begin(&m); graph_input(&m, "x", 1, "N,4"); node(&m, "Relu", "x", "y"); graph_output(&m, "y", 1, ""); model_end(&m);
+ *     model_begin(&m); graph_input(&m, "x", 1, "N,4"); node(&m, "Relu", "x", "y"); graph_output(&m,
+ * "y", 1, ""); model_end(&m);
  */
 #ifndef TESTS_SUPPORT_ONNX_BYTES_H
 #define TESTS_SUPPORT_ONNX_BYTES_H
@@ -106,7 +108,8 @@ static inline void put_output(bytes *graph, const char *name, int dtype, const c
 }
 
 /* An initializer with raw data. */
-static inline void put_tensor(bytes *graph, const char *name, int dtype, const int64_t *dims, int rank, const void *data, size_t n)
+static inline void put_tensor(bytes *graph, const char *name, int dtype, const int64_t *dims,
+                              int rank, const void *data, size_t n)
 {
     bytes t = {0};
 
