@@ -185,16 +185,29 @@ static void check_graph(hone_arena *arena, unsupported *u, const hone_graph *gra
     }
 }
 
+/* Inputs and outputs that are no tensors have no place in a plan. */
+static void check_bindings(unsupported *u, const hone_graph *graph)
+{
+    for (int i = 0; i < graph->n_in + graph->n_out; i++) {
+        const hone_value *v = i < graph->n_in ? graph->in[i] : graph->out[i - graph->n_in];
+        if (v->type.kind == HONE_KIND_TENSOR)
+            continue;
+        u->n++;
+        hone_text_add(&u->lines, "\n  %s \"%s\": it is no tensor, and plans take and give tensors only",
+                      i < graph->n_in ? "input" : "output", v->name);
+    }
+}
+
 static hone_status check_supported(hone_arena *arena, const hone_graph *graph)
 {
     unsupported u = {0};
     hone_status st = HONE_OK;
 
     hone_text_init(&u.lines, NULL);
+    check_bindings(&u, graph);
     check_graph(arena, &u, graph);
     if (u.n) {
-        st = hone_error(HONE_ERR_UNSUPPORTED, "building for the CPU: %d node%s cannot be run", u.n,
-                        u.n == 1 ? "" : "s");
+        st = hone_error(HONE_ERR_UNSUPPORTED, "building for the CPU: %d of its parts cannot be run", u.n);
         hone_message_append("%s", u.lines.data ? u.lines.data + 1 : "");
     }
     hone_text_fini(&u.lines);

@@ -135,7 +135,7 @@ static unsigned axes_of_one(const hone_shape *shape)
 {
     unsigned bits = 0;
 
-    for (int i = 0; i < shape->rank; i++)
+    for (int i = 0; i < shape->rank && i < HONE_MAX_RANK; i++)
         bits |= (shape->dim[i] == 1 ? 1u : 0u) << i;
     return bits;
 }
