@@ -22,7 +22,7 @@ static void list_archs(void)
     const hone_nvrtc_info *info = hone_nvrtc_describe(nvrtc);
     for (int i = 0; i < info->n_archs; i++)
         at += snprintf(archs + at, sizeof archs - (size_t)at, "%ssm_%d", i ? " " : "",
-                       info->archs[i] % 1000);
+                       info->archs[i]);
 }
 
 hone_status hone_compiler_describe(hone_compiler_info *info)
