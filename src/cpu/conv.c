@@ -1,14 +1,16 @@
-/* Convolution over float32. Channels last is the layout it is made for: the product of output pixels with packed weights,
- * where each pixel's inputs are reached through pointers, one for each tap, to the channels of an input pixel; a row of
- * zeros stands for padding, and nothing is copied. With few channels the taps of one line are one segment. Depthwise
- * convolution has its own tile. Channels first turns the picture around in scratch and back. */
+/* Convolution over float32. Channels last is the layout it is made for: the product of output
+ * pixels with packed weights, where each pixel's inputs are reached through pointers, one for each
+ * tap, to the channels of an input pixel; a row of zeros stands for padding, and nothing is copied.
+ * With few channels the taps of one line are one segment. Depthwise convolution has its own tile.
+ * Channels first turns the picture around in scratch and back. */
 #include <string.h>
 
 #include "cpu/conv_geometry.h"
 #include "cpu/gemm_core.h"
 
-#define ZERO_ROW 8192     /* channels of the row that stands for padding */
-#define MERGE_CHANNELS 24 /* below it, lines of taps are joined to one segment: fewer, longer runs */
+#define ZERO_ROW 8192 /* channels of the row that stands for padding */
+#define MERGE_CHANNELS                                                                             \
+    24 /* below it, lines of taps are joined to one segment: fewer, longer runs */
 
 typedef struct shape {
     hone_geometry g;
@@ -20,7 +22,8 @@ typedef struct shape {
 
 static bool is_depthwise(int64_t group, int64_t in_group, int64_t out_group, int64_t taps)
 {
-    return in_group == 1 && out_group == 1 && group > 1 && group <= ZERO_ROW && taps <= HONE_GEMM_TAPS;
+    return in_group == 1 && out_group == 1 && group > 1 && group <= ZERO_ROW &&
+           taps <= HONE_GEMM_TAPS;
 }
 
 static hone_status shape_init(shape *s, const hone_cpu_call *call)
@@ -36,18 +39,22 @@ static hone_status shape_init(shape *s, const hone_cpu_call *call)
     s->in_group = w->dim[1];
     s->out_group = s->group ? s->out_channels / s->group : 0;
     if (s->group < 1 || s->out_channels % s->group || s->in_group * s->group != s->g.channels)
-        return hone_error(HONE_ERR_ARGUMENT, "conv of %lld channels in %lld groups with weights for %lld",
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "conv of %lld channels in %lld groups with weights for %lld",
                           (long long)s->g.channels, (long long)s->group, (long long)s->in_group);
     s->depth = s->g.taps * s->in_group;
     s->depthwise = is_depthwise(s->group, s->in_group, s->out_group, s->g.taps);
-    s->merged = s->group == 1 && s->in_group < MERGE_CHANNELS && s->g.dilation[2] == 1 && s->g.kernel[2] > 1;
+    s->merged = s->group == 1 && s->in_group < MERGE_CHANNELS && s->g.dilation[2] == 1 &&
+                s->g.kernel[2] > 1;
     s->first = a->layout == HONE_LAYOUT_FIRST;
     s->turn_in = s->first && s->g.channels > 1 && s->g.in_pixels > 1;
     s->turn_out = s->first && s->out_channels > 1 && s->g.out_pixels > 1;
     return HONE_OK;
 }
 
-/* ---- packing --------------------------------------------------------------------------------------------------------- */
+/* ---- packing
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* What packing knows: the weights' shape and the attributes. */
 typedef struct weights {
@@ -104,17 +111,19 @@ static void conv_pack(const hone_cpu_call *call, void *packed)
         return;
     }
     for (int64_t g = 0; g < s.group; g++)
-        pack_group(&s, w + g * s.out_group * depth, to + g * hone_panels(s.out_group) * depth * HONE_PANEL);
+        pack_group(&s, w + g * s.out_group * depth,
+                   to + g * hone_panels(s.out_group) * depth * HONE_PANEL);
 }
 
-/* ---- pointers to inputs ---------------------------------------------------------------------------------------------- */
+/* ---- pointers to inputs
+ * ---------------------------------------------------------------------------------------------- */
 
 typedef struct conv {
     shape s;
     const float *x, *packed, *bias;
     float *y;
     const hone_tap *taps; /* in merged form only the first of each line is used */
-    hone_gemm gemm;        /* of group 0 */
+    hone_gemm gemm;       /* of group 0 */
     hone_gemm_cut cut;
     hone_epilogue epilogue;
 } conv;
@@ -122,8 +131,9 @@ typedef struct conv {
 static const float zeros[ZERO_ROW];
 
 /* The pointers of one pixel, each `stride` apart. */
-static HONE_ALWAYS_INLINE void point_pixel(const hone_geometry *geo, const hone_pixel *p, const hone_tap *taps, int64_t n,
-                                           const float *x, const float **a, int stride)
+static HONE_ALWAYS_INLINE void point_pixel(const hone_geometry *geo, const hone_pixel *p,
+                                           const hone_tap *taps, int64_t n, const float *x,
+                                           const float **a, int stride)
 {
     const int64_t channels = geo->channels;
     const float *base = x + hone_pixel_base(geo, p) * channels;
@@ -134,10 +144,12 @@ static HONE_ALWAYS_INLINE void point_pixel(const hone_geometry *geo, const hone_
         return;
     }
     for (int64_t t = 0; t < n; t++)
-        a[t * stride] = hone_tap_inside(geo, p, &taps[t]) ? base + taps[t].pixels * channels : zeros;
+        a[t * stride] =
+            hone_tap_inside(geo, p, &taps[t]) ? base + taps[t].pixels * channels : zeros;
 }
 
-/* Whether `rows` pixels from p on lie in one output line, all inside from left to right: then each is a step on. */
+/* Whether `rows` pixels from p on lie in one output line, all inside from left to right: then each
+ * is a step on. */
 static bool is_run(const hone_geometry *geo, const hone_pixel *p, int rows)
 {
     const int64_t last = p->begin[2] + (rows - 1) * geo->stride[2];
@@ -147,15 +159,17 @@ static bool is_run(const hone_geometry *geo, const hone_pixel *p, int rows)
 }
 
 /* The pointers of such a run: for n taps that are `every` apart in the table. */
-static void point_run(const hone_geometry *geo, const hone_pixel *p, const hone_tap *taps, int64_t n, int64_t every,
-                      const float *x, const float **a, int rows, int stride)
+static void point_run(const hone_geometry *geo, const hone_pixel *p, const hone_tap *taps,
+                      int64_t n, int64_t every, const float *x, const float **a, int rows,
+                      int stride)
 {
     const int64_t step = geo->stride[2] * geo->channels;
     const float *base = x + hone_pixel_base(geo, p) * geo->channels;
 
     for (int64_t t = 0; t < n; t++, taps += every, a += stride) {
         const int64_t d = p->begin[0] + taps->at[0], h = p->begin[1] + taps->at[1];
-        const bool inside = (uint64_t)d < (uint64_t)geo->in[0] && (uint64_t)h < (uint64_t)geo->in[1];
+        const bool inside =
+            (uint64_t)d < (uint64_t)geo->in[0] && (uint64_t)h < (uint64_t)geo->in[1];
         const float *from = inside ? base + taps->pixels * geo->channels : zeros;
         const int64_t by = inside ? step : 0;
         for (int r = 0; r < rows; r++)
@@ -163,8 +177,8 @@ static void point_run(const hone_geometry *geo, const hone_pixel *p, const hone_
     }
 }
 
-static void point_taps(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part, const float **a,
-                       int stride, float *room)
+static void point_taps(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part,
+                       const float **a, int stride, float *room)
 {
     const conv *c = g->ctx;
     hone_pixel p;
@@ -172,16 +186,19 @@ static void point_taps(const hone_gemm *g, int64_t row, int rows, const hone_gem
     (void)room;
     hone_pixel_at(&c->s.g, row, &p);
     if (is_run(&c->s.g, &p, rows)) {
-        point_run(&c->s.g, &p, c->taps + part->tap, part->taps, 1, g->a + part->begin, a, rows, stride);
+        point_run(&c->s.g, &p, c->taps + part->tap, part->taps, 1, g->a + part->begin, a, rows,
+                  stride);
         return;
     }
     for (int r = 0; r < rows; r++, hone_pixel_next(&c->s.g, &p))
-        point_pixel(&c->s.g, &p, c->taps + part->tap, part->taps, g->a + part->begin, a + r, stride);
+        point_pixel(&c->s.g, &p, c->taps + part->tap, part->taps, g->a + part->begin, a + r,
+                    stride);
 }
 
-/* Elements [begin, begin + seg) of a line of taps that begins at pixel `at`, of which columns from `w` on are asked for:
- * a copy, zeros outside. */
-static void copy_line(const hone_geometry *geo, const float *line, int64_t w, int64_t begin, int64_t seg, float *to)
+/* Elements [begin, begin + seg) of a line of taps that begins at pixel `at`, of which columns from
+ * `w` on are asked for: a copy, zeros outside. */
+static void copy_line(const hone_geometry *geo, const float *line, int64_t w, int64_t begin,
+                      int64_t seg, float *to)
 {
     const int64_t c = geo->channels;
     const int64_t lo = HONE_MIN(HONE_MAX(-w * c - begin, 0), seg);
@@ -192,8 +209,8 @@ static void copy_line(const hone_geometry *geo, const float *line, int64_t w, in
     memset(to + hi, 0, (size_t)(seg - hi) * sizeof *to);
 }
 
-static void point_lines(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part, const float **a,
-                        int stride, float *room)
+static void point_lines(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part,
+                        const float **a, int stride, float *room)
 {
     const conv *c = g->ctx;
     const hone_geometry *geo = &c->s.g;
@@ -202,12 +219,14 @@ static void point_lines(const hone_gemm *g, int64_t row, int rows, const hone_ge
 
     hone_pixel_at(geo, row, &p);
     if (is_run(geo, &p, rows)) {
-        point_run(geo, &p, c->taps + part->tap * kw, part->taps, kw, g->a + part->begin, a, rows, stride);
+        point_run(geo, &p, c->taps + part->tap * kw, part->taps, kw, g->a + part->begin, a, rows,
+                  stride);
         return;
     }
     for (int r = 0; r < rows; r++, hone_pixel_next(geo, &p)) {
         const bool inside = hone_pixel_inside_dim(geo, &p, 2);
-        const float *first = g->a + (hone_pixel_base(geo, &p) - p.begin[2]) * geo->channels; /* of the picture's line */
+        const float *first = g->a + (hone_pixel_base(geo, &p) - p.begin[2]) *
+                                        geo->channels; /* of the picture's line */
         const hone_tap *tap = c->taps + part->tap * kw;
         for (int64_t t = 0; t < part->taps; t++, tap += kw) {
             const int64_t d = p.begin[0] + tap->at[0], h = p.begin[1] + tap->at[1];
@@ -225,19 +244,24 @@ static void point_lines(const hone_gemm *g, int64_t row, int rows, const hone_ge
     }
 }
 
-/* ---- depthwise ------------------------------------------------------------------------------------------------------- */
+/* ---- depthwise
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-#define LINE_BYTES 24576 /* of a window's lines for a block of channels: they stay in the first cache level */
+#define LINE_BYTES                                                                                 \
+    24576 /* of a window's lines for a block of channels: they stay in the first cache level */
 
-/* Blocks of channels (outer, so that a block's lines are read again by the next output line), bands of output lines. */
+/* Blocks of channels (outer, so that a block's lines are read again by the next output line), bands
+ * of output lines. */
 typedef struct depthwise {
     const conv *c;
     int64_t block, blocks, lines, band, bands;
     int64_t offset[HONE_GEMM_TAPS];
 } depthwise;
 
-/* One output line under way, channels [c0, c0 + n): of its window's taps, [tap, tap + taps) lie in lines that are inside
- * (or all, where the third dimension makes that more than a range, and `tested` is set). */
+/* One output line under way, channels [c0, c0 + n): of its window's taps, [tap, tap + taps) lie in
+ * lines that are inside (or all, where the third dimension makes that more than a range, and
+ * `tested` is set). */
 typedef struct depthwise_line {
     const depthwise *d;
     hone_window_tile t;
@@ -253,7 +277,9 @@ static void inside_taps(const hone_geometry *g, int d, int64_t begin, int64_t *f
     const int64_t step = g->dilation[d];
 
     *from = begin < 0 ? HONE_MIN((-begin + step - 1) / step, g->kernel[d]) : 0;
-    *to = begin >= g->in[d] ? *from : HONE_MAX(HONE_MIN(g->kernel[d], (g->in[d] - begin + step - 1) / step), *from);
+    *to = begin >= g->in[d]
+              ? *from
+              : HONE_MAX(HONE_MIN(g->kernel[d], (g->in[d] - begin + step - 1) / step), *from);
 }
 
 static void start_line(depthwise_line *l, const depthwise *d, int64_t line, int64_t c0, int64_t n)
@@ -270,11 +296,17 @@ static void start_line(depthwise_line *l, const depthwise *d, int64_t line, int6
         inside_taps(g, 1, l->p.begin[1], &from, &to);
     l->tap = from * g->kernel[2];
     l->y = c->y + line * g->out[2] * g->channels + c0;
-    l->t = (hone_window_tile){.step = g->stride[2] * g->channels, .offset = d->offset + l->tap,
-                              .taps = (int)(l->tested ? g->taps : (to - from) * g->kernel[2]), .channels = n,
-                              .w_step = g->channels, .w = c->packed + l->tap * g->channels + c0,
-                              .bias = c->bias ? c->bias + c0 : NULL, .c_step = g->channels,
-                              .clamp = c->epilogue.clamp, .lo = c->epilogue.lo, .hi = c->epilogue.hi};
+    l->t = (hone_window_tile){.step = g->stride[2] * g->channels,
+                              .offset = d->offset + l->tap,
+                              .taps = (int)(l->tested ? g->taps : (to - from) * g->kernel[2]),
+                              .channels = n,
+                              .w_step = g->channels,
+                              .w = c->packed + l->tap * g->channels + c0,
+                              .bias = c->bias ? c->bias + c0 : NULL,
+                              .c_step = g->channels,
+                              .clamp = c->epilogue.clamp,
+                              .lo = c->epilogue.lo,
+                              .hi = c->epilogue.hi};
 }
 
 static void move_to(depthwise_line *l, int64_t w)
@@ -307,7 +339,8 @@ static void run_edge(depthwise_line *l, int64_t w0, int64_t w1)
 /* The outputs of the line whose windows are inside from left to right: [*from, *to). */
 static void inside_outputs(const hone_geometry *g, int64_t *from, int64_t *to)
 {
-    const int64_t reach = (g->kernel[2] - 1) * g->dilation[2], last = g->in[2] - 1 - reach + g->pad[2];
+    const int64_t reach = (g->kernel[2] - 1) * g->dilation[2],
+                  last = g->in[2] - 1 - reach + g->pad[2];
 
     *from = HONE_MIN((HONE_MAX(g->pad[2], 0) + g->stride[2] - 1) / g->stride[2], g->out[2]);
     *to = last < 0 ? *from : HONE_MAX(HONE_MIN(last / g->stride[2] + 1, g->out[2]), *from);
@@ -325,7 +358,8 @@ static void run_line(const depthwise *d, int64_t line, int64_t c0, int64_t n)
         from = to = g->out[2];
     run_edge(&l, 0, from);
     for (int64_t w = from; w < to; w += HONE_WINDOW_ROWS) {
-        move_to(&l, HONE_MIN(w, to - HONE_WINDOW_ROWS)); /* the last group overlaps the one before it */
+        move_to(&l,
+                HONE_MIN(w, to - HONE_WINDOW_ROWS)); /* the last group overlaps the one before it */
         hone_cpu_vector->depthwise(&l.t);
     }
     run_edge(&l, to, g->out[2]);
@@ -354,14 +388,17 @@ static void run_depthwise(const conv *c, hone_pool *pool)
 
     d.block = HONE_MIN(HONE_MAX(LINE_BYTES / lines / 32 * 32, 32), g->channels);
     d.blocks = (g->channels + d.block - 1) / d.block;
-    d.band = HONE_MAX(d.lines * d.blocks / 16, HONE_MIN(8, d.lines)); /* lines that follow each other share input */
+    d.band = HONE_MAX(d.lines * d.blocks / 16,
+                      HONE_MIN(8, d.lines)); /* lines that follow each other share input */
     d.bands = (d.lines + d.band - 1) / d.band;
     for (int64_t t = 0; t < g->taps; t++)
         d.offset[t] = c->taps[t].pixels * g->channels;
     hone_pool_run(pool, depthwise_task, &d, d.blocks * d.bands);
 }
 
-/* ---- the kernel ------------------------------------------------------------------------------------------------------ */
+/* ---- the kernel
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void gemm_task(void *ctx, int64_t task, int thread)
 {
@@ -396,10 +433,20 @@ static void gemm_init(conv *c)
 {
     const shape *s = &c->s;
 
-    c->gemm = (hone_gemm){.rows = s->g.batch * s->g.out_pixels, .cols = s->out_group, .taps = s->g.taps,
-                          .seg = s->in_group, .ctx = c, .a = c->x, .lda = s->g.channels, .b = c->packed,
-                          .ldb = HONE_PANEL, .panel = s->depth * HONE_PANEL, .bias = c->bias, .c = c->y,
-                          .ldc = s->out_channels, .epilogue = &c->epilogue};
+    c->gemm = (hone_gemm){.rows = s->g.batch * s->g.out_pixels,
+                          .cols = s->out_group,
+                          .taps = s->g.taps,
+                          .seg = s->in_group,
+                          .ctx = c,
+                          .a = c->x,
+                          .lda = s->g.channels,
+                          .b = c->packed,
+                          .ldb = HONE_PANEL,
+                          .panel = s->depth * HONE_PANEL,
+                          .bias = c->bias,
+                          .c = c->y,
+                          .ldc = s->out_channels,
+                          .epilogue = &c->epilogue};
     if (s->merged) {
         c->gemm.taps = s->g.kernel[0] * s->g.kernel[1];
         c->gemm.seg = s->g.kernel[2] * s->in_group;
@@ -437,7 +484,8 @@ static size_t conv_scratch(const hone_cpu_call *call)
     return shape_init(&s, call) == HONE_OK ? layout_of(&s, call).size : 0;
 }
 
-/* Channels first: the program is run over the turned output, so that its operands keep their layout. */
+/* Channels first: the program is run over the turned output, so that its operands keep their
+ * layout. */
 static void finish_first(const hone_cpu_call *call, const conv *c)
 {
     const hone_tensor *out = call->out[0];
@@ -446,7 +494,8 @@ static void finish_first(const hone_cpu_call *call, const conv *c)
     hone_region region;
 
     if (c->s.turn_out)
-        hone_layout_turn(c->y, out->data, c->s.g.batch, c->s.g.out_pixels, c->s.out_channels, call->pool);
+        hone_layout_turn(c->y, out->data, c->s.g.batch, c->s.g.out_pixels, c->s.out_channels,
+                         call->pool);
     if (!program)
         return;
     for (int k = 1; k < program->n_in; k++)
@@ -469,7 +518,8 @@ static void prepare(const hone_cpu_call *call, conv *c)
     }
     c->x = call->in[0]->data;
     if (c->s.turn_in) {
-        hone_layout_turn(c->x, (float *)(scratch + l.x), c->s.g.batch, c->s.g.channels, c->s.g.in_pixels, call->pool);
+        hone_layout_turn(c->x, (float *)(scratch + l.x), c->s.g.batch, c->s.g.channels,
+                         c->s.g.in_pixels, call->pool);
         c->x = (const float *)(scratch + l.x);
     }
     c->y = c->s.turn_out ? (float *)(scratch + l.y) : call->out[0]->data;
@@ -484,10 +534,11 @@ static hone_status conv_run(const hone_cpu_call *call)
         return HONE_OK;
     HONE_TRY(shape_init(&c.s, call));
     prepare(call, &c);
-    hone_epilogue_init(&c.epilogue, c.s.first ? NULL : call->attrs->conv.program, call->out[0], call->in + 3,
-                       call->n_in - 3, true);
+    hone_epilogue_init(&c.epilogue, c.s.first ? NULL : call->attrs->conv.program, call->out[0],
+                       call->in + 3, call->n_in - 3, true);
     if (c.s.depthwise && c.epilogue.add) /* its tile clamps, but adds nothing */
-        hone_epilogue_init(&c.epilogue, call->attrs->conv.program, call->out[0], call->in + 3, call->n_in - 3, false);
+        hone_epilogue_init(&c.epilogue, call->attrs->conv.program, call->out[0], call->in + 3,
+                           call->n_in - 3, false);
     gemm_init(&c);
     if (c.s.depthwise)
         run_depthwise(&c, call->pool);
@@ -506,5 +557,8 @@ static bool conv_takes(const hone_cpu_call *call)
     return call->out[0]->dtype == HONE_F32;
 }
 
-const hone_cpu_kernel hone_cpu_conv = {
-    .takes = conv_takes, .run = conv_run, .scratch = conv_scratch, .pack_size = packed_bytes, .pack = conv_pack};
+const hone_cpu_kernel hone_cpu_conv = {.takes = conv_takes,
+                                       .run = conv_run,
+                                       .scratch = conv_scratch,
+                                       .pack_size = packed_bytes,
+                                       .pack = conv_pack};

@@ -19,7 +19,8 @@ static bool is_trivial(const hone_window *w, int i)
     return w->in[i] == 1 && w->out[i] == 1 && w->kernel[i] == 1 && w->pad_begin[i] == 0;
 }
 
-hone_status hone_geometry_init(hone_geometry *g, const hone_window *w, const hone_dims *x, int64_t layout)
+hone_status hone_geometry_init(hone_geometry *g, const hone_window *w, const hone_dims *x,
+                               int64_t layout)
 {
     int n = w->n;
 
@@ -98,10 +99,12 @@ static void turn_task(void *ctx, int64_t task, int thread)
     float *dst = t->dst + outer * t->a * t->b;
 
     (void)thread;
-    hone_cpu_vector->transpose(src + i * t->b, t->b, dst + i, t->a, HONE_MIN(t->step, t->a - i), t->b);
+    hone_cpu_vector->transpose(src + i * t->b, t->b, dst + i, t->a, HONE_MIN(t->step, t->a - i),
+                               t->b);
 }
 
-void hone_layout_turn(const float *src, float *dst, int64_t outer, int64_t a, int64_t b, hone_pool *pool)
+void hone_layout_turn(const float *src, float *dst, int64_t outer, int64_t a, int64_t b,
+                      hone_pool *pool)
 {
     turn t = {src, dst, a, b, 16, 0};
 

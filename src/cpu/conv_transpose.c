@@ -1,8 +1,9 @@
-/* Transposed convolution over float32 as convolutions by phase: output pixels whose indices have the same remainders by the
- * strides see the same taps, so each phase is one product of its pixels with the weights of its taps, each output written
- * once. Weights are packed by the taps' remainders, which no padding changes. Where the kernel is the stride, every input
- * pixel gives a block of outputs of its own: one product, whose rows are then laid out. Channels first turns the picture
- * around in scratch and back, as conv.c does. */
+/* Transposed convolution over float32 as convolutions by phase: output pixels whose indices have
+ * the same remainders by the strides see the same taps, so each phase is one product of its pixels
+ * with the weights of its taps, each output written once. Weights are packed by the taps'
+ * remainders, which no padding changes. Where the kernel is the stride, every input pixel gives a
+ * block of outputs of its own: one product, whose rows are then laid out. Channels first turns the
+ * picture around in scratch and back, as conv.c does. */
 #include <string.h>
 
 #include "cpu/conv_geometry.h"
@@ -20,7 +21,8 @@ static bool is_block(const hone_cpu_call *call)
     const hone_attrs_conv_transpose *a = &call->attrs->conv_transpose;
     const hone_dims *w = &call->in[1]->shape;
 
-    if (a->group != 1 || a->strides.n != w->rank - 2 || a->auto_pad != HONE_AUTO_PAD_NOTSET || a->output_shape.n)
+    if (a->group != 1 || a->strides.n != w->rank - 2 || a->auto_pad != HONE_AUTO_PAD_NOTSET ||
+        a->output_shape.n)
         return false;
     for (int i = 0; i < a->strides.n; i++)
         if (a->strides.v[i] != w->dim[2 + i] || (a->dilations.n && a->dilations.v[i] != 1) ||
@@ -40,14 +42,16 @@ static hone_status shape_init(shape *s, const hone_cpu_call *call)
 
     HONE_TRY(hone_window_of(call->op, call->attrs, x, w, &window));
     if (window.n > 3)
-        return hone_error(HONE_ERR_UNSUPPORTED, "conv_transpose of %d spatial dimensions; at most 3", window.n);
+        return hone_error(HONE_ERR_UNSUPPORTED,
+                          "conv_transpose of %d spatial dimensions; at most 3", window.n);
     HONE_TRY(hone_geometry_init(&s->g, &window, x, a->layout));
     s->group = a->group;
     s->out_group = w->dim[1];
     s->out_channels = s->out_group * s->group;
     s->in_group = s->group > 0 ? s->g.channels / s->group : 0;
     if (s->group < 1 || s->g.channels % s->group || w->dim[0] != s->g.channels)
-        return hone_error(HONE_ERR_ARGUMENT, "conv_transpose of %lld channels in %lld groups with weights for %lld",
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "conv_transpose of %lld channels in %lld groups with weights for %lld",
                           (long long)s->g.channels, (long long)s->group, (long long)w->dim[0]);
     s->blocks = is_block(call);
     s->first = a->layout == HONE_LAYOUT_FIRST;
@@ -56,9 +60,12 @@ static hone_status shape_init(shape *s, const hone_cpu_call *call)
     return HONE_OK;
 }
 
-/* ---- classes of taps ------------------------------------------------------------------------------------------------- */
+/* ---- classes of taps
+ * -------------------------------------------------------------------------------------------------
+ */
 
-/* The taps of one remainder along one dimension are every step-th from `begin` on, where the remainder occurs at all. */
+/* The taps of one remainder along one dimension are every step-th from `begin` on, where the
+ * remainder occurs at all. */
 typedef struct taps1 {
     int64_t n;
     int64_t tap[HONE_GEMM_TAPS];
@@ -77,7 +84,9 @@ static bool taps_of(int64_t kernel, int64_t dilation, int64_t stride, int64_t re
     return true;
 }
 
-/* ---- packing --------------------------------------------------------------------------------------------------------- */
+/* ---- packing
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct weights {
     int64_t channels, out_group, group, taps;
@@ -113,23 +122,28 @@ static size_t packed_bytes(const hone_cpu_call *call)
     if (call->in[1]->shape.rank > 5 || s.group < 1)
         return 0;
     if (is_block(call))
-        return (size_t)(s.channels * hone_panels(s.taps * s.out_group) * HONE_PANEL) * sizeof(float);
+        return (size_t)(s.channels * hone_panels(s.taps * s.out_group) * HONE_PANEL) *
+               sizeof(float);
     return (size_t)(s.channels * hone_panels(s.out_group) * HONE_PANEL * s.taps) * sizeof(float);
 }
 
 /* One tap of one panel: in_group lines of 16. */
-static void pack_tap(const weights *s, const float *w, int64_t group, int64_t panel, int64_t tap, float *to)
+static void pack_tap(const weights *s, const float *w, int64_t group, int64_t panel, int64_t tap,
+                     float *to)
 {
-    const int64_t in_group = s->channels / s->group, n = HONE_MIN(HONE_PANEL, s->out_group - panel * HONE_PANEL);
+    const int64_t in_group = s->channels / s->group,
+                  n = HONE_MIN(HONE_PANEL, s->out_group - panel * HONE_PANEL);
 
     for (int64_t c = 0; c < in_group; c++, to += HONE_PANEL) {
-        const float *from = w + ((group * in_group + c) * s->out_group + panel * HONE_PANEL) * s->taps + tap;
+        const float *from =
+            w + ((group * in_group + c) * s->out_group + panel * HONE_PANEL) * s->taps + tap;
         for (int64_t j = 0; j < HONE_PANEL; j++)
             to[j] = j < n ? from[j * s->taps] : 0.0f;
     }
 }
 
-static float *pack_class(const weights *s, const float *w, int64_t group, const taps1 t[3], float *to)
+static float *pack_class(const weights *s, const float *w, int64_t group, const taps1 t[3],
+                         float *to)
 {
     const int64_t step = s->channels / s->group * HONE_PANEL;
 
@@ -137,7 +151,10 @@ static float *pack_class(const weights *s, const float *w, int64_t group, const 
         for (int64_t d = 0; d < t[0].n; d++)
             for (int64_t h = 0; h < t[1].n; h++)
                 for (int64_t i = 0; i < t[2].n; i++, to += step)
-                    pack_tap(s, w, group, p, (t[0].tap[d] * s->kernel[1] + t[1].tap[h]) * s->kernel[2] + t[2].tap[i], to);
+                    pack_tap(s, w, group, p,
+                             (t[0].tap[d] * s->kernel[1] + t[1].tap[h]) * s->kernel[2] +
+                                 t[2].tap[i],
+                             to);
     return to;
 }
 
@@ -178,7 +195,9 @@ static void transpose_pack(const hone_cpu_call *call, void *packed)
     }
 }
 
-/* ---- one phase ------------------------------------------------------------------------------------------------------- */
+/* ---- one phase
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct phase {
     const shape *s;
@@ -210,12 +229,13 @@ static void next_row(const phase *p, int64_t j[3], int64_t *picture)
 }
 
 /* The pointers of one output pixel, for taps of the part, each `stride` apart. */
-static void point_pixel(const phase *p, const float *x, const int64_t j[3], int64_t picture, const hone_gemm_part *part,
-                        const float **a, int stride)
+static void point_pixel(const phase *p, const float *x, const int64_t j[3], int64_t picture,
+                        const hone_gemm_part *part, const float **a, int stride)
 {
     const hone_geometry *geo = &p->s->g;
     const taps1 *taps = p->taps;
-    int64_t t[3] = {part->tap / taps[2].n / taps[1].n, part->tap / taps[2].n % taps[1].n, part->tap % taps[2].n};
+    int64_t t[3] = {part->tap / taps[2].n / taps[1].n, part->tap / taps[2].n % taps[1].n,
+                    part->tap % taps[2].n};
 
     for (int64_t k = 0; k < part->taps; k++) {
         int64_t pixel = picture, i;
@@ -231,8 +251,8 @@ static void point_pixel(const phase *p, const float *x, const int64_t j[3], int6
     }
 }
 
-static void point(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part, const float **a, int stride,
-                  float *room)
+static void point(const hone_gemm *g, int64_t row, int rows, const hone_gemm_part *part,
+                  const float **a, int stride, float *room)
 {
     const phase *p = g->ctx;
     int64_t j[3], picture;
@@ -287,12 +307,22 @@ static void run_phase(const run *r, const phase *p, int64_t at, int64_t group_si
     const int64_t taps = p->taps[0].n * p->taps[1].n * p->taps[2].n;
 
     for (int64_t g = 0; g < s->group; g++) {
-        const hone_gemm gemm = {
-            .rows = s->g.batch * p->n[0] * p->n[1] * p->n[2], .cols = s->out_group, .taps = taps, .seg = s->in_group,
-            .point = point, .ctx = p, .a = r->x + g * s->in_group, .b = r->packed + g * group_size + at,
-            .ldb = HONE_PANEL, .panel = taps * s->in_group * HONE_PANEL,
-            .bias = r->bias ? r->bias + g * s->out_group : NULL, .c = r->y + g * s->out_group, .ldc = s->out_channels,
-            .c_row = out_row, .epilogue = r->epilogue, .epilogue_col = g * s->out_group};
+        const hone_gemm gemm = {.rows = s->g.batch * p->n[0] * p->n[1] * p->n[2],
+                                .cols = s->out_group,
+                                .taps = taps,
+                                .seg = s->in_group,
+                                .point = point,
+                                .ctx = p,
+                                .a = r->x + g * s->in_group,
+                                .b = r->packed + g * group_size + at,
+                                .ldb = HONE_PANEL,
+                                .panel = taps * s->in_group * HONE_PANEL,
+                                .bias = r->bias ? r->bias + g * s->out_group : NULL,
+                                .c = r->y + g * s->out_group,
+                                .ldc = s->out_channels,
+                                .c_row = out_row,
+                                .epilogue = r->epilogue,
+                                .epilogue_col = g * s->out_group};
         if (gemm.rows > 0)
             hone_gemm_run(&gemm, r->pool);
     }
@@ -307,10 +337,12 @@ static hone_status run_phases(const run *r)
     int64_t at = 0;
 
     for (int64_t i = 0; i < g->stride[0] * g->stride[1] * g->stride[2]; i++) {
-        const int64_t rem[3] = {i / g->stride[2] / g->stride[1], i / g->stride[2] % g->stride[1], i % g->stride[2]};
+        const int64_t rem[3] = {i / g->stride[2] / g->stride[1], i / g->stride[2] % g->stride[1],
+                                i % g->stride[2]};
         for (int d = 0; d < 3; d++)
             if (!phase_dim(&p, d, rem[d]))
-                return hone_error(HONE_ERR_UNSUPPORTED, "conv_transpose with over %d taps of one phase in a dimension",
+                return hone_error(HONE_ERR_UNSUPPORTED,
+                                  "conv_transpose with over %d taps of one phase in a dimension",
                                   HONE_GEMM_TAPS);
         run_phase(r, &p, at, group_size);
         at += p.taps[0].n * p.taps[1].n * p.taps[2].n * panel_size;
@@ -318,7 +350,9 @@ static hone_status run_phases(const run *r)
     return HONE_OK;
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------------------------------- */
+/* ---- blocks
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct blocks {
     const run *r;
@@ -326,21 +360,27 @@ typedef struct blocks {
     int64_t cols;
 } blocks;
 
-/* One line of input pixels: for each line of taps, runs of taps * outputs are neighbours in the output too. */
+/* One line of input pixels: for each line of taps, runs of taps * outputs are neighbours in the
+ * output too. */
 static void lay_out_line(void *ctx, int64_t task, int thread)
 {
     const blocks *b = ctx;
     const hone_geometry *g = &b->r->s->g;
-    const int64_t run_floats = g->kernel[2] * b->r->s->out_channels, lines = g->kernel[0] * g->kernel[1];
-    const int64_t h = task % g->in[1], d = task / g->in[1] % g->in[0], n = task / g->in[1] / g->in[0];
+    const int64_t run_floats = g->kernel[2] * b->r->s->out_channels,
+                  lines = g->kernel[0] * g->kernel[1];
+    const int64_t h = task % g->in[1], d = task / g->in[1] % g->in[0],
+                  n = task / g->in[1] / g->in[0];
     const float *from = b->rows + task * g->in[2] * b->cols;
 
     (void)thread;
     for (int64_t t = 0; t < lines; t++) {
-        const int64_t od = d * g->stride[0] + t / g->kernel[1], oh = h * g->stride[1] + t % g->kernel[1];
-        float *to = b->r->y + ((n * g->out[0] + od) * g->out[1] + oh) * g->out[2] * b->r->s->out_channels;
+        const int64_t od = d * g->stride[0] + t / g->kernel[1],
+                      oh = h * g->stride[1] + t % g->kernel[1];
+        float *to =
+            b->r->y + ((n * g->out[0] + od) * g->out[1] + oh) * g->out[2] * b->r->s->out_channels;
         for (int64_t w = 0; w < g->in[2]; w++)
-            memcpy(to + w * run_floats, from + w * b->cols + t * run_floats, (size_t)run_floats * sizeof *to);
+            memcpy(to + w * run_floats, from + w * b->cols + t * run_floats,
+                   (size_t)run_floats * sizeof *to);
     }
 }
 
@@ -348,9 +388,17 @@ static void run_blocks(const run *r, float *rows, float *bias)
 {
     const shape *s = r->s;
     blocks b = {.r = r, .rows = rows, .cols = s->g.taps * s->out_channels};
-    const hone_gemm gemm = {.rows = s->g.batch * s->g.in_pixels, .cols = b.cols, .taps = 1, .seg = s->g.channels,
-                            .a = r->x, .lda = s->g.channels, .b = r->packed, .ldb = HONE_PANEL,
-                            .panel = s->g.channels * HONE_PANEL, .bias = r->bias ? bias : NULL, .c = rows,
+    const hone_gemm gemm = {.rows = s->g.batch * s->g.in_pixels,
+                            .cols = b.cols,
+                            .taps = 1,
+                            .seg = s->g.channels,
+                            .a = r->x,
+                            .lda = s->g.channels,
+                            .b = r->packed,
+                            .ldb = HONE_PANEL,
+                            .panel = s->g.channels * HONE_PANEL,
+                            .bias = r->bias ? bias : NULL,
+                            .c = rows,
                             .ldc = b.cols};
 
     for (int64_t j = 0; r->bias && j < b.cols; j++)
@@ -359,7 +407,9 @@ static void run_blocks(const run *r, float *rows, float *bias)
     hone_pool_run(r->pool, lay_out_line, &b, s->g.batch * s->g.in[0] * s->g.in[1]);
 }
 
-/* ---- the kernel ------------------------------------------------------------------------------------------------------ */
+/* ---- the kernel
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct layout {
     size_t x, y, rows, bias, size; /* in scratch, after the packed weights */
@@ -388,7 +438,8 @@ static size_t transpose_scratch(const hone_cpu_call *call)
     return shape_init(&s, call) == HONE_OK ? layout_of(&s, call).size : 0;
 }
 
-/* What comes after the whole output: the turn to channels first, and the program where no tile could run it. */
+/* What comes after the whole output: the turn to channels first, and the program where no tile
+ * could run it. */
 static void finish(const hone_cpu_call *call, const shape *s, const float *y)
 {
     const hone_program *program = call->attrs->conv_transpose.program;
@@ -396,7 +447,8 @@ static void finish(const hone_cpu_call *call, const shape *s, const float *y)
     hone_region region;
 
     if (s->turn_out)
-        hone_layout_turn(y, call->out[0]->data, s->g.batch, s->g.out_pixels, s->out_channels, call->pool);
+        hone_layout_turn(y, call->out[0]->data, s->g.batch, s->g.out_pixels, s->out_channels,
+                         call->pool);
     if (!program)
         return;
     for (int k = 1; k < program->n_in; k++)
@@ -409,8 +461,13 @@ static hone_status transpose_run(const hone_cpu_call *call)
 {
     shape s;
     hone_epilogue epilogue;
-    run r = {.s = &s, .x = call->in[0]->data, .packed = call->packed, .y = call->out[0]->data, .epilogue = &epilogue,
-             .pool = call->pool, .bias = call->n_in > 2 && call->in[2] ? call->in[2]->data : NULL};
+    run r = {.s = &s,
+             .x = call->in[0]->data,
+             .packed = call->packed,
+             .y = call->out[0]->data,
+             .epilogue = &epilogue,
+             .pool = call->pool,
+             .bias = call->n_in > 2 && call->in[2] ? call->in[2]->data : NULL};
     char *scratch = call->scratch;
     layout l;
 
@@ -423,13 +480,14 @@ static hone_status transpose_run(const hone_cpu_call *call)
         r.packed = (const float *)scratch;
     }
     if (s.turn_in) {
-        hone_layout_turn(r.x, (float *)(scratch + l.x), s.g.batch, s.g.channels, s.g.in_pixels, call->pool);
+        hone_layout_turn(r.x, (float *)(scratch + l.x), s.g.batch, s.g.channels, s.g.in_pixels,
+                         call->pool);
         r.x = (const float *)(scratch + l.x);
     }
     if (s.turn_out)
         r.y = (float *)(scratch + l.y);
-    hone_epilogue_init(&epilogue, s.first || s.blocks ? NULL : call->attrs->conv_transpose.program, call->out[0], call->in + 3,
-                       call->n_in - 3, true);
+    hone_epilogue_init(&epilogue, s.first || s.blocks ? NULL : call->attrs->conv_transpose.program,
+                       call->out[0], call->in + 3, call->n_in - 3, true);
     if (s.blocks)
         run_blocks(&r, (float *)(scratch + l.rows), (float *)(scratch + l.bias));
     else
@@ -447,6 +505,8 @@ static bool transpose_takes(const hone_cpu_call *call)
     return call->out[0]->dtype == HONE_F32;
 }
 
-const hone_cpu_kernel hone_cpu_conv_transpose = {.takes = transpose_takes, .run = transpose_run,
-                                                 .scratch = transpose_scratch, .pack_size = packed_bytes,
+const hone_cpu_kernel hone_cpu_conv_transpose = {.takes = transpose_takes,
+                                                 .run = transpose_run,
+                                                 .scratch = transpose_scratch,
+                                                 .pack_size = packed_bytes,
                                                  .pack = transpose_pack};

@@ -1,5 +1,6 @@
-/* Deformable convolution (DeformConv-22, two spatial dimensions, float32), plainly: every tap of every output pixel looks
- * bilinearly at a place that the offset input moves, outside counts as zero, and the mask scales what it sees. */
+/* Deformable convolution (DeformConv-22, two spatial dimensions, float32), plainly: every tap of
+ * every output pixel looks bilinearly at a place that the offset input moves, outside counts as
+ * zero, and the mask scales what it sees. */
 #include <math.h>
 
 #include "cpu/vector.h"
@@ -33,11 +34,12 @@ static float sample(const deform *d, int64_t n, int64_t c, int64_t tap, int64_t 
     const hone_window *w = &d->w;
     const int64_t taps = w->kernel[0] * w->kernel[1], pixels = w->out[0] * w->out[1];
     const int64_t at = oh * w->out[1] + ow, group = c / (d->channels / d->offset_groups);
-    const float *offset = d->offset + ((n * d->offset_groups + group) * taps + tap) * 2 * pixels + at;
+    const float *offset =
+        d->offset + ((n * d->offset_groups + group) * taps + tap) * 2 * pixels + at;
     const int64_t h = oh * w->stride[0] - w->pad_begin[0] + tap / w->kernel[1] * w->dilation[0];
     const int64_t v = ow * w->stride[1] - w->pad_begin[1] + tap % w->kernel[1] * w->dilation[1];
-    const float x = look(d, d->x + (n * d->channels + c) * w->in[0] * w->in[1], (float)h + offset[0],
-                         (float)v + offset[pixels]);
+    const float x = look(d, d->x + (n * d->channels + c) * w->in[0] * w->in[1],
+                         (float)h + offset[0], (float)v + offset[pixels]);
 
     return d->mask ? x * d->mask[((n * d->offset_groups + group) * taps + tap) * pixels + at] : x;
 }
@@ -77,21 +79,29 @@ static hone_status deform_run(const hone_cpu_call *call)
 {
     const hone_attrs_deform_conv *a = &call->attrs->deform_conv;
     const hone_dims *x = &call->in[0]->shape, *w = &call->in[1]->shape;
-    deform d = {.channels = x->dim[1], .outputs = w->dim[0], .in_group = w->dim[1], .offset_groups = a->offset_group,
-                .x = call->in[0]->data, .weights = call->in[1]->data, .offset = call->in[2]->data,
-                .bias = data_of(call, 3), .mask = data_of(call, 4), .y = call->out[0]->data};
+    deform d = {.channels = x->dim[1],
+                .outputs = w->dim[0],
+                .in_group = w->dim[1],
+                .offset_groups = a->offset_group,
+                .x = call->in[0]->data,
+                .weights = call->in[1]->data,
+                .offset = call->in[2]->data,
+                .bias = data_of(call, 3),
+                .mask = data_of(call, 4),
+                .y = call->out[0]->data};
 
     if (hone_tensor_count(call->out[0]) == 0)
         return HONE_OK;
     if (x->rank != 4)
-        return hone_error(HONE_ERR_UNSUPPORTED, "deform_conv of %d spatial dimensions; only 2", x->rank - 2);
+        return hone_error(HONE_ERR_UNSUPPORTED, "deform_conv of %d spatial dimensions; only 2",
+                          x->rank - 2);
     HONE_TRY(hone_window_of(call->op, call->attrs, x, w, &d.w));
-    if (a->group < 1 || d.outputs % a->group || d.in_group * a->group != d.channels || d.offset_groups < 1 ||
-        d.channels % d.offset_groups)
+    if (a->group < 1 || d.outputs % a->group || d.in_group * a->group != d.channels ||
+        d.offset_groups < 1 || d.channels % d.offset_groups)
         return hone_error(HONE_ERR_ARGUMENT, "deform_conv: channels and groups do not fit");
     d.out_group = d.outputs / a->group;
-    if (hone_tensor_count(call->in[2]) != x->dim[0] * d.offset_groups * 2 * d.w.kernel[0] * d.w.kernel[1] *
-                                              d.w.out[0] * d.w.out[1])
+    if (hone_tensor_count(call->in[2]) !=
+        x->dim[0] * d.offset_groups * 2 * d.w.kernel[0] * d.w.kernel[1] * d.w.out[0] * d.w.out[1])
         return hone_error(HONE_ERR_ARGUMENT, "deform_conv: the offsets' shape does not fit");
     hone_pool_run(call->pool, line_task, &d, x->dim[0] * d.w.out[0]);
     return HONE_OK;

@@ -1,6 +1,7 @@
-/* Blocks of K, rows and panels around the tile functions. A task is a block of C: for each part of K, for each tile of
- * rows, one call; the panels of the part (at most 384 KiB) are read from the second cache level by all tiles of rows, the
- * tile's own rows of A from the first. Nothing is summed across tasks. */
+/* Blocks of K, rows and panels around the tile functions. A task is a block of C: for each part of
+ * K, for each tile of rows, one call; the panels of the part (at most 384 KiB) are read from the
+ * second cache level by all tiles of rows, the tile's own rows of A from the first. Nothing is
+ * summed across tasks. */
 #include "cpu/gemm_core.h"
 
 #include <string.h>
@@ -23,7 +24,8 @@ static const hone_gemm_variant *variant_for(int panels, int64_t rows)
 }
 
 /* Rows beyond the matrix repeat the last one and are stored to `spare`. */
-static void point_rows(const block *b, int64_t row, int rows, int stride, const float **a, float *room)
+static void point_rows(const block *b, int64_t row, int rows, int stride, const float **a,
+                       float *room)
 {
     const hone_gemm *g = b->g;
 
@@ -55,8 +57,8 @@ static void set_ends(const block *b, hone_gemm_tile *t)
     t->hi = e ? e->hi : 0.0f;
 }
 
-static void run_rows(const block *b, const hone_gemm_tile *base, int64_t row, int64_t left, float *room,
-                     const float **a, int *done)
+static void run_rows(const block *b, const hone_gemm_tile *base, int64_t row, int64_t left,
+                     float *room, const float **a, int *done)
 {
     const hone_gemm *g = b->g;
     const hone_gemm_variant *v = variant_for(b->panels, left);
@@ -88,7 +90,8 @@ static void run_part(const block *b)
     const hone_gemm *g = b->g;
     const float *a[HONE_TILE_ROWS * HONE_GEMM_TAPS];
     _Alignas(64) float room[HONE_TILE_ROWS * HONE_GEMM_DEPTH];
-    const bool copied = g->b_last && (b->p0 + b->panels) * HONE_PANEL > g->cols; /* then it is one panel */
+    const bool copied =
+        g->b_last && (b->p0 + b->panels) * HONE_PANEL > g->cols; /* then it is one panel */
     hone_gemm_tile t = {.taps = b->part.taps, .seg = b->part.seg, .cols = b->cols};
 
     t.b = copied ? g->b_last + b->k * HONE_PANEL : g->b + b->p0 * g->panel + b->k * g->ldb;
@@ -118,7 +121,8 @@ static void run_depth(block *b)
     b->k = 0;
     for (int64_t tap = 0; tap == 0 || tap < g->taps; tap += taps) {
         for (int64_t begin = 0; begin == 0 || begin < g->seg; begin += seg) {
-            b->part = (hone_gemm_part){tap, HONE_MIN(taps, g->taps - tap), begin, HONE_MIN(seg, g->seg - begin)};
+            b->part = (hone_gemm_part){tap, HONE_MIN(taps, g->taps - tap), begin,
+                                       HONE_MIN(seg, g->seg - begin)};
             b->first = b->k == 0;
             b->last = tap + taps >= g->taps && begin + seg >= g->seg;
             run_part(b);
@@ -138,7 +142,8 @@ static void finish(const block *b)
     if (!e || !e->has_region)
         return;
     if (!g->c_row) {
-        hone_region_run(&e->region, g->epilogue_row + b->r0, g->epilogue_row + b->r1, c0, c0 + b->cols);
+        hone_region_run(&e->region, g->epilogue_row + b->r0, g->epilogue_row + b->r1, c0,
+                        c0 + b->cols);
         return;
     }
     for (int64_t r = b->r0; r < b->r1; r++) {
@@ -164,8 +169,9 @@ static void run_block(const hone_gemm *g, int64_t r0, int64_t r1, int64_t p0, in
     }
 }
 
-/* Blocks of rows are a multiple of every variant's rows (6, 8, 12: 24 and 48); enough tasks for a dozen threads where the
- * matrix is large, few for small ones. Panels come in fours where that divides well. */
+/* Blocks of rows are a multiple of every variant's rows (6, 8, 12: 24 and 48); enough tasks for a
+ * dozen threads where the matrix is large, few for small ones. Panels come in fours where that
+ * divides well. */
 hone_gemm_cut hone_gemm_cut_of(int64_t rows, int64_t cols, int64_t depth)
 {
     const int64_t panels = hone_panels(cols);
@@ -179,7 +185,8 @@ hone_gemm_cut hone_gemm_cut_of(int64_t rows, int64_t cols, int64_t depth)
         most -= 48;
     cut.rows = HONE_MIN(rows, most);
     cut.row_tasks = cut.rows ? (rows + cut.rows - 1) / cut.rows : 0;
-    cut.panels_outer = depth * cols > 128 * 1024; /* more than half of a second-level cache: read B once */
+    cut.panels_outer =
+        depth * cols > 128 * 1024; /* more than half of a second-level cache: read B once */
     return cut;
 }
 
@@ -189,7 +196,8 @@ void hone_gemm_task(const hone_gemm *g, const hone_gemm_cut *cut, int64_t task)
     const int64_t j = cut->panels_outer ? task / cut->row_tasks : task % cut->panel_tasks;
     const int64_t r0 = i * cut->rows, p0 = j * cut->panels;
 
-    run_block(g, r0, HONE_MIN(r0 + cut->rows, g->rows), p0, HONE_MIN(cut->panels, hone_panels(g->cols) - p0));
+    run_block(g, r0, HONE_MIN(r0 + cut->rows, g->rows), p0,
+              HONE_MIN(cut->panels, hone_panels(g->cols) - p0));
 }
 
 typedef struct job {
@@ -210,7 +218,8 @@ void hone_gemm_run(const hone_gemm *g, hone_pool *pool)
     hone_pool_run(pool, run_task, &j, j.cut.row_tasks * j.cut.panel_tasks);
 }
 
-static void pack_panel(const float *b, int64_t row, int64_t col, int64_t depth, int cols, float alpha, float *to)
+static void pack_panel(const float *b, int64_t row, int64_t col, int64_t depth, int cols,
+                       float alpha, float *to)
 {
     if (cols == HONE_PANEL && col == 1 && alpha == 1.0f) {
         for (int64_t k = 0; k < depth; k++)
@@ -229,11 +238,12 @@ static void pack_panel(const float *b, int64_t row, int64_t col, int64_t depth, 
     }
 }
 
-void hone_gemm_pack(const float *b, int64_t row, int64_t col, int64_t depth, int64_t cols, float alpha, int64_t p0,
-                    int64_t p1, float *packed)
+void hone_gemm_pack(const float *b, int64_t row, int64_t col, int64_t depth, int64_t cols,
+                    float alpha, int64_t p0, int64_t p1, float *packed)
 {
     for (int64_t p = p0; p < p1; p++) {
         const int n = (int)HONE_MIN(HONE_PANEL, cols - p * HONE_PANEL);
-        pack_panel(b + p * HONE_PANEL * col, row, col, depth, n, alpha, packed + p * depth * HONE_PANEL);
+        pack_panel(b + p * HONE_PANEL * col, row, col, depth, n, alpha,
+                   packed + p * depth * HONE_PANEL);
     }
 }

@@ -1,22 +1,25 @@
-/* Integer products: MatMulInteger, ConvInteger, QLinearMatMul, QLinearConv. All are one product of unsigned rows with
- * signed columns, exact in int32, from which the zero points are taken by the sums of rows and columns:
+/* Integer products: MatMulInteger, ConvInteger, QLinearMatMul, QLinearConv. All are one product of
+ * unsigned rows with signed columns, exact in int32, from which the zero points are taken by the
+ * sums of rows and columns:
  *
  *     sum (a - za)(b - zb) = sum a b - za sum b - zb sum a + K za zb
  *
- * Signed rows and unsigned columns are shifted by 128 into that form, their zero points with them. Rows are copied into
- * scratch (for a convolution: gathered), filled up to groups of four with zeros. */
+ * Signed rows and unsigned columns are shifted by 128 into that form, their zero points with them.
+ * Rows are copied into scratch (for a convolution: gathered), filled up to groups of four with
+ * zeros. */
 #include <math.h>
 #include <string.h>
 
 #include "cpu/conv_geometry.h"
 #include "cpu/vector.h"
 
-#define GROUP 4
-#define TILE_ROWS 8
+#define GROUP       4
+#define TILE_ROWS   8
 #define TILE_PANELS 2
-#define TASK_ROWS 64
+#define TASK_ROWS   64
 
-/* One product of `rows` rows with `cols` columns; convolutions have one for each group, matrix products one a batch. */
+/* One product of `rows` rows with `cols` columns; convolutions have one for each group, matrix
+ * products one a batch. */
 typedef struct product {
     int64_t rows, cols, depth;
     int64_t groups, panels; /* of K, of columns */
@@ -24,7 +27,8 @@ typedef struct product {
     const uint8_t *a, *b;
     bool a_signed, b_signed;
     const hone_tensor *a_zero, *b_zero; /* NULL: 0 */
-    int64_t a_zero_at, b_zero_at;       /* where per-row and per-column zero points of this product begin */
+    int64_t a_zero_at,
+        b_zero_at; /* where per-row and per-column zero points of this product begin */
     /* in scratch, or packed in the plan */
     uint8_t *rows_packed;
     int32_t *row_sum;
@@ -32,11 +36,12 @@ typedef struct product {
     const int32_t *col_sum;
     /* out */
     void *y;
-    int64_t ldy;  /* elements between rows */
-    int64_t step; /* between columns: pixels where channels come first */
-    int64_t picture_rows, picture_step; /* convolutions channels first: rows of one picture, elements between pictures */
-    hone_dtype y_dtype; /* i32, u8, i8 */
-    const float *factor; /* requantising: one a column, or one */
+    int64_t ldy;                        /* elements between rows */
+    int64_t step;                       /* between columns: pixels where channels come first */
+    int64_t picture_rows, picture_step; /* convolutions channels first: rows of one picture,
+                                           elements between pictures */
+    hone_dtype y_dtype;                 /* i32, u8, i8 */
+    const float *factor;                /* requantising: one a column, or one */
     bool factor_per_col;
     const int32_t *bias;
     int32_t y_zero;
@@ -71,8 +76,12 @@ static void sum_columns(const int8_t *panel, int64_t groups, int32_t sum[HONE_PA
     memset(ones, 1, sizeof ones);
     memset(sum, 0, HONE_PANEL * sizeof *sum);
     for (int64_t g = 0; g < groups; g += ONES / GROUP) {
-        const hone_int8_tile t = {.a = a, .groups = HONE_MIN(groups - g, ONES / GROUP),
-                                  .b = panel + g * HONE_PANEL * GROUP, .c = c, .rows = 1, .panels = 1};
+        const hone_int8_tile t = {.a = a,
+                                  .groups = HONE_MIN(groups - g, ONES / GROUP),
+                                  .b = panel + g * HONE_PANEL * GROUP,
+                                  .c = c,
+                                  .rows = 1,
+                                  .panels = 1};
         hone_cpu_vector->int8(&t);
         for (int j = 0; j < HONE_PANEL; j++)
             sum[j] += part[j];
@@ -80,15 +89,17 @@ static void sum_columns(const int8_t *panel, int64_t groups, int32_t sum[HONE_PA
 }
 
 /* One panel of B [depth, cols] (lines `row` bytes apart), and the sums of its columns. */
-static void pack_panel(const uint8_t *b, bool is_signed, int64_t row, int64_t depth, int64_t cols, int64_t panel,
-                       void *packed)
+static void pack_panel(const uint8_t *b, bool is_signed, int64_t row, int64_t depth, int64_t cols,
+                       int64_t panel, void *packed)
 {
     const int64_t groups = groups_of(depth), size = groups * HONE_PANEL * GROUP;
     int8_t *to = (int8_t *)packed + panel * size;
 
-    hone_cpu_vector->int8_pack(b + panel * HONE_PANEL, row, depth, (int)HONE_MIN(cols - panel * HONE_PANEL, HONE_PANEL),
+    hone_cpu_vector->int8_pack(b + panel * HONE_PANEL, row, depth,
+                               (int)HONE_MIN(cols - panel * HONE_PANEL, HONE_PANEL),
                                is_signed ? 0 : 0x80, to);
-    sum_columns(to, groups, (int32_t *)((int8_t *)packed + panels_of(cols) * size) + panel * HONE_PANEL);
+    sum_columns(to, groups,
+                (int32_t *)((int8_t *)packed + panels_of(cols) * size) + panel * HONE_PANEL);
 }
 
 static void use_packed(product *p, const void *packed)
@@ -97,12 +108,16 @@ static void use_packed(product *p, const void *packed)
     p->col_sum = (const int32_t *)(p->packed + p->panels * HONE_PANEL * p->groups * GROUP);
 }
 
-/* ---- zero points ----------------------------------------------------------------------------------------------------- */
+/* ---- zero points
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-static int32_t zero_of(const hone_tensor *zero, int64_t at, int64_t i, bool shift_up, bool shift_down)
+static int32_t zero_of(const hone_tensor *zero, int64_t at, int64_t i, bool shift_up,
+                       bool shift_down)
 {
     const int64_t n = zero ? hone_tensor_count(zero) : 0;
-    const int32_t z = n ? (int32_t)hone_element_int(zero->dtype, zero->data, n == 1 ? 0 : at + i) : 0;
+    const int32_t z =
+        n ? (int32_t)hone_element_int(zero->dtype, zero->data, n == 1 ? 0 : at + i) : 0;
     return z + (shift_up ? 128 : 0) - (shift_down ? 128 : 0);
 }
 
@@ -116,18 +131,23 @@ static int32_t b_zero(const product *p, int64_t col)
     return zero_of(p->b_zero, p->b_zero_at, col, false, !p->b_signed);
 }
 
-/* ---- tiles ----------------------------------------------------------------------------------------------------------- */
+/* ---- tiles
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static void store(const product *p, int64_t row, int64_t col, int32_t x)
 {
-    const int64_t at = (p->picture_rows ? row / p->picture_rows * p->picture_step + row % p->picture_rows * p->ldy
-                                        : row * p->ldy) + col * p->step;
+    const int64_t at =
+        (p->picture_rows ? row / p->picture_rows * p->picture_step + row % p->picture_rows * p->ldy
+                         : row * p->ldy) +
+        col * p->step;
 
     if (p->y_dtype == HONE_I32) {
         ((int32_t *)p->y)[at] = x;
         return;
     }
-    const double scaled = rint((double)(p->bias ? x + p->bias[col] : x) * p->factor[p->factor_per_col ? col : 0]);
+    const double scaled =
+        rint((double)(p->bias ? x + p->bias[col] : x) * p->factor[p->factor_per_col ? col : 0]);
     const double lo = p->y_dtype == HONE_I8 ? -128 : 0, hi = p->y_dtype == HONE_I8 ? 127 : 255;
     const double y = fmin(fmax(scaled + p->y_zero, lo), hi);
     if (p->y_dtype == HONE_I8)
@@ -138,11 +158,17 @@ static void store(const product *p, int64_t row, int64_t col, int32_t x)
 
 static void run_tile(const product *p, int64_t row, int rows, int64_t panel, int panels)
 {
-    int32_t c[TILE_ROWS][TILE_PANELS * HONE_PANEL], zb[TILE_PANELS * HONE_PANEL], *pointers[TILE_ROWS];
+    int32_t c[TILE_ROWS][TILE_PANELS * HONE_PANEL], zb[TILE_PANELS * HONE_PANEL],
+        *pointers[TILE_ROWS];
     const uint8_t *a[TILE_ROWS];
     const int64_t j0 = panel * HONE_PANEL, n = HONE_MIN((int64_t)panels * HONE_PANEL, p->cols - j0);
-    const hone_int8_tile t = {.a = a, .groups = p->groups, .b = p->packed + panel * p->groups * HONE_PANEL * GROUP,
-                              .panel = p->groups * HONE_PANEL * GROUP, .c = pointers, .rows = rows, .panels = panels};
+    const hone_int8_tile t = {.a = a,
+                              .groups = p->groups,
+                              .b = p->packed + panel * p->groups * HONE_PANEL * GROUP,
+                              .panel = p->groups * HONE_PANEL * GROUP,
+                              .c = pointers,
+                              .rows = rows,
+                              .panels = panels};
 
     for (int r = 0; r < rows; r++) {
         a[r] = p->rows_packed + (row + r) * p->groups * GROUP;
@@ -155,7 +181,8 @@ static void run_tile(const product *p, int64_t row, int rows, int64_t panel, int
         const int64_t za = a_zero(p, row + r), sum = p->row_sum[row + r];
         for (int64_t j = 0; j < n; j++)
             store(p, row + r, j0 + j,
-                  (int32_t)(uint32_t)(c[r][j] - za * p->col_sum[j0 + j] - zb[j] * sum + p->depth * za * zb[j]));
+                  (int32_t)(uint32_t)(c[r][j] - za * p->col_sum[j0 + j] - zb[j] * sum +
+                                      p->depth * za * zb[j]));
     }
 }
 
@@ -164,7 +191,8 @@ static void run_rows(const product *p, int64_t r0, int64_t r1)
 {
     for (int64_t panel = 0; panel < p->panels; panel += TILE_PANELS)
         for (int64_t r = r0; r < r1; r += TILE_ROWS)
-            run_tile(p, r, (int)HONE_MIN(TILE_ROWS, r1 - r), panel, (int)HONE_MIN(TILE_PANELS, p->panels - panel));
+            run_tile(p, r, (int)HONE_MIN(TILE_ROWS, r1 - r), panel,
+                     (int)HONE_MIN(TILE_PANELS, p->panels - panel));
 }
 
 static void finish_row(const product *p, int64_t row)
@@ -180,7 +208,9 @@ static void finish_row(const product *p, int64_t row)
     p->row_sum[row] = sum;
 }
 
-/* ---- matrix products ------------------------------------------------------------------------------------------------- */
+/* ---- matrix products
+ * -------------------------------------------------------------------------------------------------
+ */
 
 typedef struct matmul {
     product p;
@@ -214,7 +244,8 @@ static hone_status matmul_init(matmul *j, const hone_tensor *a, const hone_tenso
     j->rank = HONE_MAX(da.rank, db.rank) - 2;
     j->batches = 1;
     if (db.dim[db.rank - 2] != j->k)
-        return hone_error(HONE_ERR_ARGUMENT, "integer matmul: rows of A have %lld elements, columns of B %lld",
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "integer matmul: rows of A have %lld elements, columns of B %lld",
                           (long long)j->k, (long long)db.dim[db.rank - 2]);
     for (int i = j->rank - 1; i >= 0; i--) {
         const int ia = i - j->rank + da.rank - 2, ib = i - j->rank + db.rank - 2;
@@ -254,14 +285,17 @@ static rooms rooms_of(int64_t packed, int64_t rows, int64_t depth, int64_t cols)
 
 static rooms matmul_rooms(const matmul *j, const hone_cpu_call *call)
 {
-    return rooms_of(call->packed ? 0 : j->b_batches * (int64_t)hone_align_up((size_t)packed_size(j->k, j->n), 64),
+    return rooms_of(call->packed ? 0
+                                 : j->b_batches *
+                                       (int64_t)hone_align_up((size_t)packed_size(j->k, j->n), 64),
                     j->batches * j->m, j->k, j->n);
 }
 
 static void matmul_task(void *ctx, int64_t task, int thread)
 {
     const matmul *j = ctx;
-    const int64_t batch = task / j->tasks, r0 = task % j->tasks * TASK_ROWS, r1 = HONE_MIN(r0 + TASK_ROWS, j->m);
+    const int64_t batch = task / j->tasks, r0 = task % j->tasks * TASK_ROWS,
+                  r1 = HONE_MIN(r0 + TASK_ROWS, j->m);
     const size_t one = hone_align_up((size_t)packed_size(j->k, j->n), 64);
     int64_t a = 0, b = 0;
     product p = j->p;
@@ -297,11 +331,12 @@ static void pack_task(void *ctx, int64_t task, int thread)
     const size_t one = hone_align_up((size_t)packed_size(j->k, j->n), 64);
 
     (void)thread;
-    pack_panel((const uint8_t *)p->b->data + i * j->k * j->n, p->b->dtype == HONE_I8, j->n, j->k, j->n, task % panels,
-               p->packed + (size_t)i * one);
+    pack_panel((const uint8_t *)p->b->data + i * j->k * j->n, p->b->dtype == HONE_I8, j->n, j->k,
+               j->n, task % panels, p->packed + (size_t)i * one);
 }
 
-static void matmul_go(matmul *j, const hone_cpu_call *call, const hone_tensor *a, const hone_tensor *b, rooms r)
+static void matmul_go(matmul *j, const hone_cpu_call *call, const hone_tensor *a,
+                      const hone_tensor *b, rooms r)
 {
     char *scratch = call->scratch;
 
@@ -362,7 +397,8 @@ static size_t pack_size_matmul_integer(const hone_cpu_call *call)
 {
     matmul j;
     const hone_tensor *b = call->in[1];
-    hone_tensor a = {.shape = {2, {1, b->shape.rank == 1 ? b->shape.dim[0] : b->shape.dim[b->shape.rank - 2]}}};
+    hone_tensor a = {
+        .shape = {2, {1, b->shape.rank == 1 ? b->shape.dim[0] : b->shape.dim[b->shape.rank - 2]}}};
 
     if (!is_byte(b) || matmul_init(&j, &a, b) != HONE_OK)
         return 0;
@@ -373,7 +409,8 @@ static void pack_matmul_integer(const hone_cpu_call *call, void *packed)
 {
     matmul j;
     const hone_tensor *b = call->in[1];
-    hone_tensor a = {.shape = {2, {1, b->shape.rank == 1 ? b->shape.dim[0] : b->shape.dim[b->shape.rank - 2]}}};
+    hone_tensor a = {
+        .shape = {2, {1, b->shape.rank == 1 ? b->shape.dim[0] : b->shape.dim[b->shape.rank - 2]}}};
 
     if (matmul_init(&j, &a, b) != HONE_OK)
         return;
@@ -382,11 +419,15 @@ static void pack_matmul_integer(const hone_cpu_call *call, void *packed)
         pack_task(&p, i, 0);
 }
 
-const hone_cpu_kernel hone_cpu_matmul_integer = {.takes = takes_integer, .run = run_matmul_integer,
+const hone_cpu_kernel hone_cpu_matmul_integer = {.takes = takes_integer,
+                                                 .run = run_matmul_integer,
                                                  .scratch = scratch_matmul_integer,
-                                                 .pack_size = pack_size_matmul_integer, .pack = pack_matmul_integer};
+                                                 .pack_size = pack_size_matmul_integer,
+                                                 .pack = pack_matmul_integer};
 
-/* ---- requantising ---------------------------------------------------------------------------------------------------- */
+/* ---- requantising
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static double scale_at(const hone_tensor *t, int64_t i)
 {
@@ -394,8 +435,8 @@ static double scale_at(const hone_tensor *t, int64_t i)
 }
 
 /* a_scale * b_scale / y_scale for each column. */
-static void set_factors(product *p, const hone_tensor *a, const hone_tensor *b, const hone_tensor *y, float *factor,
-                        int64_t n)
+static void set_factors(product *p, const hone_tensor *a, const hone_tensor *b,
+                        const hone_tensor *y, float *factor, int64_t n)
 {
     for (int64_t j = 0; j < n; j++)
         factor[j] = (float)(scale_at(a, 0) * scale_at(b, j) / scale_at(y, 0));
@@ -418,7 +459,8 @@ static hone_status run_qlinear_matmul(const hone_cpu_call *call)
     j.p.a_zero = call->in[2];
     j.p.b_zero = call->in[5];
     j.p.y_zero = (int32_t)hone_element_int(y_zero->dtype, y_zero->data, 0);
-    set_factors(&j.p, call->in[1], call->in[4], call->in[6], (float *)((char *)call->scratch + r.factor), j.n);
+    set_factors(&j.p, call->in[1], call->in[4], call->in[6],
+                (float *)((char *)call->scratch + r.factor), j.n);
     matmul_go(&j, call, call->in[0], call->in[3], r);
     return HONE_OK;
 }
@@ -431,13 +473,16 @@ static size_t scratch_qlinear_matmul(const hone_cpu_call *call)
 
 static bool takes_qlinear(const hone_cpu_call *call)
 {
-    return is_byte(call->in[0]) && is_byte(call->in[3]) && is_byte(call->out[0]) && call->in[2]->dtype == call->in[0]->dtype;
+    return is_byte(call->in[0]) && is_byte(call->in[3]) && is_byte(call->out[0]) &&
+           call->in[2]->dtype == call->in[0]->dtype;
 }
 
-const hone_cpu_kernel hone_cpu_qlinear_matmul = {.takes = takes_qlinear, .run = run_qlinear_matmul,
-                                                 .scratch = scratch_qlinear_matmul};
+const hone_cpu_kernel hone_cpu_qlinear_matmul = {
+    .takes = takes_qlinear, .run = run_qlinear_matmul, .scratch = scratch_qlinear_matmul};
 
-/* ---- convolutions ---------------------------------------------------------------------------------------------------- */
+/* ---- convolutions
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct conv {
     hone_geometry g;
@@ -479,13 +524,15 @@ static hone_status conv_init(conv *c, const hone_cpu_call *call)
 
 static rooms conv_rooms(const conv *c, const hone_cpu_call *call)
 {
-    return rooms_of(call->packed ? 0 : c->group * (int64_t)c->one, c->group * c->rows, c->depth, c->outputs);
+    return rooms_of(call->packed ? 0 : c->group * (int64_t)c->one, c->group * c->rows, c->depth,
+                    c->outputs);
 }
 
 /* K runs over taps, then channels. */
 static void conv_pack_groups(const hone_tensor *w, int64_t group, int64_t taps, char *packed)
 {
-    const int64_t outputs = w->shape.dim[0] / group, in_group = w->shape.dim[1], depth = taps * in_group;
+    const int64_t outputs = w->shape.dim[0] / group, in_group = w->shape.dim[1],
+                  depth = taps * in_group;
     const int64_t groups = groups_of(depth), panels = panels_of(outputs);
     const size_t one = hone_align_up((size_t)packed_size(depth, outputs), 64);
     const bool is_signed = w->dtype == HONE_I8;
@@ -499,7 +546,8 @@ static void conv_pack_groups(const hone_tensor *w, int64_t group, int64_t taps, 
             int8_t *line = to + (j / HONE_PANEL * groups * HONE_PANEL + j % HONE_PANEL) * GROUP;
             for (int64_t k = 0; k < depth; k++) {
                 const uint8_t x = from[k % in_group * taps + k / in_group];
-                line[k / GROUP * HONE_PANEL * GROUP + k % GROUP] = (int8_t)(x ^ (is_signed ? 0 : 0x80));
+                line[k / GROUP * HONE_PANEL * GROUP + k % GROUP] =
+                    (int8_t)(x ^ (is_signed ? 0 : 0x80));
                 sum[j] += line[k / GROUP * HONE_PANEL * GROUP + k % GROUP];
             }
         }
@@ -523,7 +571,8 @@ static void gather_row(const conv *c, int64_t g, const hone_pixel *at, uint8_t *
         } else {
             const int64_t inside = pixel - at->picture * geo->in_pixels;
             for (int64_t i = 0; i < c->in_group; i++)
-                to[i] = x[(at->picture * geo->channels + g * c->in_group + i) * geo->in_pixels + inside];
+                to[i] = x[(at->picture * geo->channels + g * c->in_group + i) * geo->in_pixels +
+                          inside];
         }
     }
 }
@@ -531,7 +580,8 @@ static void gather_row(const conv *c, int64_t g, const hone_pixel *at, uint8_t *
 static void conv_task(void *ctx, int64_t task, int thread)
 {
     const conv *c = ctx;
-    const int64_t g = task / c->tasks, r0 = task % c->tasks * TASK_ROWS, r1 = HONE_MIN(r0 + TASK_ROWS, c->rows);
+    const int64_t g = task / c->tasks, r0 = task % c->tasks * TASK_ROWS,
+                  r1 = HONE_MIN(r0 + TASK_ROWS, c->rows);
     const int64_t size = c->p.y_dtype == HONE_I32 ? 4 : 1;
     product p = c->p;
 
@@ -539,7 +589,8 @@ static void conv_task(void *ctx, int64_t task, int thread)
     use_packed(&p, p.packed + (size_t)g * c->one);
     p.rows_packed += g * c->rows * p.groups * GROUP;
     p.row_sum += g * c->rows;
-    p.y = (char *)p.y + g * c->out_group * (c->layout == HONE_LAYOUT_LAST ? 1 : c->g.out_pixels) * size;
+    p.y = (char *)p.y +
+          g * c->out_group * (c->layout == HONE_LAYOUT_LAST ? 1 : c->g.out_pixels) * size;
     p.b_zero_at = g * c->out_group;
     p.bias = p.bias ? p.bias + g * c->out_group : NULL;
     p.factor = p.factor ? p.factor + g * c->out_group : NULL;
@@ -601,7 +652,8 @@ static hone_status run_qlinear_conv(const hone_cpu_call *call)
     c.p.b_zero = call->in[5];
     c.p.y_zero = (int32_t)hone_element_int(y_zero->dtype, y_zero->data, 0);
     c.p.bias = bias ? bias->data : NULL;
-    set_factors(&c.p, call->in[1], call->in[4], call->in[6], (float *)((char *)call->scratch + r.factor), c.outputs);
+    set_factors(&c.p, call->in[1], call->in[4], call->in[6],
+                (float *)((char *)call->scratch + r.factor), c.outputs);
     conv_go(&c, call, r);
     return HONE_OK;
 }
@@ -628,14 +680,20 @@ static size_t pack_size_conv_integer(const hone_cpu_call *call)
     if (!is_byte(w) || group < 1)
         return 0;
     return (size_t)group *
-           hone_align_up((size_t)packed_size(weight_taps(w) * w->shape.dim[1], w->shape.dim[0] / group), 64);
+           hone_align_up(
+               (size_t)packed_size(weight_taps(w) * w->shape.dim[1], w->shape.dim[0] / group), 64);
 }
 
 static void pack_conv_integer(const hone_cpu_call *call, void *packed)
 {
-    conv_pack_groups(call->in[1], call->attrs->conv_integer.group, weight_taps(call->in[1]), packed);
+    conv_pack_groups(call->in[1], call->attrs->conv_integer.group, weight_taps(call->in[1]),
+                     packed);
 }
 
-const hone_cpu_kernel hone_cpu_conv_integer = {.takes = takes_integer, .run = run_conv_integer, .scratch = scratch_conv,
-                                               .pack_size = pack_size_conv_integer, .pack = pack_conv_integer};
-const hone_cpu_kernel hone_cpu_qlinear_conv = {.takes = takes_qlinear, .run = run_qlinear_conv, .scratch = scratch_conv};
+const hone_cpu_kernel hone_cpu_conv_integer = {.takes = takes_integer,
+                                               .run = run_conv_integer,
+                                               .scratch = scratch_conv,
+                                               .pack_size = pack_size_conv_integer,
+                                               .pack = pack_conv_integer};
+const hone_cpu_kernel hone_cpu_qlinear_conv = {
+    .takes = takes_qlinear, .run = run_qlinear_conv, .scratch = scratch_conv};

@@ -1,5 +1,6 @@
-/* Chooses the level of the vector code for this machine, once, and lets HONE_CPU in the environment force a lower one.
- * The scalar table stands until then, so that a kernel which runs before hone_cpu_init is slow but right. */
+/* Chooses the level of the vector code for this machine, once, and lets HONE_CPU in the environment
+ * force a lower one. The scalar table stands until then, so that a kernel which runs before
+ * hone_cpu_init is slow but right. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
-/* Matrix products over float32: MatMul with transposed operands, batches that broadcast, bias and epilogue; Gemm is the
- * same with beta. A constant B comes packed. Otherwise B is packed into scratch at run time where enough rows use it; few
- * rows read it where it lies. One column, and one row against a transposed B, are dot products along contiguous memory. */
+/* Matrix products over float32: MatMul with transposed operands, batches that broadcast, bias and
+ * epilogue; Gemm is the same with beta. A constant B comes packed. Otherwise B is packed into
+ * scratch at run time where enough rows use it; few rows read it where it lies. One column, and one
+ * row against a transposed B, are dot products along contiguous memory. */
 #include <string.h>
 
 #include "cpu/gemm_core.h"
@@ -17,8 +18,9 @@ typedef struct product {
     int64_t m, n, k;
     int64_t batches, b_batches; /* of the output (1 where A's are rows of one product), of B */
     int batch_rank;
-    int64_t batch_dim[HONE_MAX_RANK], a_stride[HONE_MAX_RANK], b_stride[HONE_MAX_RANK]; /* strides in matrices */
-    bool column_out; /* b is a vector: the output has no last dimension */
+    int64_t batch_dim[HONE_MAX_RANK], a_stride[HONE_MAX_RANK],
+        b_stride[HONE_MAX_RANK]; /* strides in matrices */
+    bool column_out;             /* b is a vector: the output has no last dimension */
 } product;
 
 /* The dims of an operand as a matrix with batches: a vector is one row (A) or one column (B). */
@@ -54,7 +56,8 @@ static void set_batches(product *p, const hone_dims *a, const hone_dims *b)
         p->batches *= p->batch_dim[i];
     }
     p->b_batches = sb;
-    if (sb == 1 && !p->trans_a && sa == p->batches) { /* one B: all of A is one matrix of many rows */
+    if (sb == 1 && !p->trans_a &&
+        sa == p->batches) { /* one B: all of A is one matrix of many rows */
         p->m *= p->batches;
         p->batches = 1;
         p->batch_rank = 0;
@@ -63,7 +66,8 @@ static void set_batches(product *p, const hone_dims *a, const hone_dims *b)
 
 static hone_status product_init(product *p, const hone_cpu_call *call)
 {
-    const hone_dims a = as_matrix(&call->in[0]->shape, true), b = as_matrix(&call->in[1]->shape, false);
+    const hone_dims a = as_matrix(&call->in[0]->shape, true),
+                    b = as_matrix(&call->in[1]->shape, false);
     const bool is_gemm = call->op == HONE_OP_gemm;
 
     memset(p, 0, sizeof *p);
@@ -82,8 +86,9 @@ static hone_status product_init(product *p, const hone_cpu_call *call)
     p->n = b.dim[b.rank - (p->trans_b ? 2 : 1)];
     p->column_out = call->in[1]->shape.rank == 1;
     if (b.dim[b.rank - (p->trans_b ? 1 : 2)] != p->k)
-        return hone_error(HONE_ERR_ARGUMENT, "matmul: rows of A have %lld elements, columns of B %lld", (long long)p->k,
-                          (long long)b.dim[b.rank - (p->trans_b ? 1 : 2)]);
+        return hone_error(HONE_ERR_ARGUMENT,
+                          "matmul: rows of A have %lld elements, columns of B %lld",
+                          (long long)p->k, (long long)b.dim[b.rank - (p->trans_b ? 1 : 2)]);
     set_batches(p, &a, &b);
     return HONE_OK;
 }
@@ -98,7 +103,9 @@ static void batch_offsets(const product *p, int64_t batch, int64_t *a, int64_t *
     }
 }
 
-/* ---- which way ------------------------------------------------------------------------------------------------------- */
+/* ---- which way
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum way {
     WAY_PACKED, /* in the plan */
@@ -150,7 +157,9 @@ static size_t a_room(const product *p, const hone_cpu_call *call)
     return p->trans_a ? floats(hone_tensor_count(call->in[0])) : 0;
 }
 
-/* ---- packing --------------------------------------------------------------------------------------------------------- */
+/* ---- packing
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* The constant's shape and the attributes alone. */
 static void constant_init(product *p, const hone_cpu_call *call)
@@ -159,7 +168,8 @@ static void constant_init(product *p, const hone_cpu_call *call)
     const bool is_gemm = call->op == HONE_OP_gemm;
 
     memset(p, 0, sizeof *p);
-    p->trans_b = (is_gemm ? call->attrs->gemm.trans_b : call->attrs->matmul.trans_b) && call->in[1]->shape.rank > 1;
+    p->trans_b = (is_gemm ? call->attrs->gemm.trans_b : call->attrs->matmul.trans_b) &&
+                 call->in[1]->shape.rank > 1;
     p->trans_a = is_gemm ? call->attrs->gemm.trans_a : call->attrs->matmul.trans_a;
     p->alpha = is_gemm ? call->attrs->gemm.alpha : call->attrs->matmul.alpha;
     p->k = b.dim[b.rank - (p->trans_b ? 1 : 2)];
@@ -181,7 +191,8 @@ static size_t matmul_pack_size(const hone_cpu_call *call)
 
 static void pack_panels(const product *p, const float *b, int64_t p0, int64_t p1, float *packed)
 {
-    hone_gemm_pack(b, p->trans_b ? 1 : p->n, p->trans_b ? p->k : 1, p->k, p->n, p->alpha, p0, p1, packed);
+    hone_gemm_pack(b, p->trans_b ? 1 : p->n, p->trans_b ? p->k : 1, p->k, p->n, p->alpha, p0, p1,
+                   packed);
 }
 
 static void matmul_pack(const hone_cpu_call *call, void *packed)
@@ -206,7 +217,8 @@ static void pack_task(void *ctx, int64_t task, int thread)
     const int64_t panels = hone_panels(j->p->n), i = task / panels, panel = task % panels;
 
     (void)thread;
-    pack_panels(j->p, j->b + i * j->p->k * j->p->n, panel, panel + 1, j->packed + i * packed_matrix(j->p));
+    pack_panels(j->p, j->b + i * j->p->k * j->p->n, panel, panel + 1,
+                j->packed + i * packed_matrix(j->p));
 }
 
 /* The last panel of each plain B, filled up with zeros. */
@@ -220,7 +232,9 @@ static void copy_last_panels(const product *p, const float *b, float *to)
     }
 }
 
-/* ---- running --------------------------------------------------------------------------------------------------------- */
+/* ---- running
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct job {
     product p;
@@ -285,7 +299,8 @@ static bool is_row_bias(const product *p)
 }
 
 /* out = program(out, in...) over the whole output, after the product. */
-static void run_after(const hone_program *program, const hone_cpu_call *call, hone_tensor *const *extra, int n_extra)
+static void run_after(const hone_program *program, const hone_cpu_call *call,
+                      hone_tensor *const *extra, int n_extra)
 {
     hone_tensor *in[HONE_PROGRAM_INPUTS] = {NULL};
     hone_region region;
@@ -324,8 +339,17 @@ static void prepare_operands(job *j, const hone_cpu_call *call)
         j->a = turned;
         scratch += a_room(p, call);
     }
-    *g = (hone_gemm){.rows = p->m, .cols = p->n, .taps = 1, .seg = p->k, .a = j->a, .lda = p->k, .c = call->out[0]->data,
-                     .ldc = p->n, .b = call->packed, .ldb = HONE_PANEL, .panel = p->k * HONE_PANEL};
+    *g = (hone_gemm){.rows = p->m,
+                     .cols = p->n,
+                     .taps = 1,
+                     .seg = p->k,
+                     .a = j->a,
+                     .lda = p->k,
+                     .c = call->out[0]->data,
+                     .ldc = p->n,
+                     .b = call->packed,
+                     .ldb = HONE_PANEL,
+                     .panel = p->k * HONE_PANEL};
     if (j->way == WAY_PACK) {
         packing packs = {p, j->b, (float *)scratch};
         hone_pool_run(call->pool, pack_task, &packs, p->b_batches * hone_panels(p->n));
@@ -346,7 +370,8 @@ static void run_tiles(job *j, const hone_cpu_call *call, bool all_in_tile)
     const product *p = &j->p;
 
     j->gemm.bias = all_in_tile && p->bias ? p->bias->data : NULL;
-    hone_epilogue_init(&j->epilogue, all_in_tile ? p->program : NULL, call->out[0], p->extra, p->n_extra, true);
+    hone_epilogue_init(&j->epilogue, all_in_tile ? p->program : NULL, call->out[0], p->extra,
+                       p->n_extra, true);
     j->gemm.epilogue = &j->epilogue;
     j->cut = hone_gemm_cut_of(p->m, p->n, p->k);
     hone_pool_run(call->pool, gemm_task, j, p->batches * j->cut.row_tasks * j->cut.panel_tasks);
@@ -365,8 +390,10 @@ static hone_status matmul_run(const hone_cpu_call *call)
     const bool dots = j.way == WAY_DOT || j.way == WAY_COLUMN;
     const bool all_in_tile = !dots && !p->column_out && (!p->bias || is_row_bias(p));
     if (dots) {
-        const int64_t outputs = j.way == WAY_COLUMN ? p->m : p->n, vectors = j.way == WAY_COLUMN ? 1 : p->m;
-        hone_pool_run(call->pool, dot_task, &j, p->batches * vectors * ((outputs + DOT_ROWS - 1) / DOT_ROWS));
+        const int64_t outputs = j.way == WAY_COLUMN ? p->m : p->n,
+                      vectors = j.way == WAY_COLUMN ? 1 : p->m;
+        hone_pool_run(call->pool, dot_task, &j,
+                      p->batches * vectors * ((outputs + DOT_ROWS - 1) / DOT_ROWS));
     } else {
         run_tiles(&j, call, all_in_tile);
     }
@@ -396,7 +423,13 @@ static bool matmul_takes(const hone_cpu_call *call)
     return call->out[0]->dtype == HONE_F32;
 }
 
-const hone_cpu_kernel hone_cpu_matmul = {.takes = matmul_takes, .run = matmul_run, .scratch = matmul_scratch,
-                                         .pack_size = matmul_pack_size, .pack = matmul_pack};
-const hone_cpu_kernel hone_cpu_gemm = {.takes = matmul_takes, .run = matmul_run, .scratch = matmul_scratch,
-                                       .pack_size = matmul_pack_size, .pack = matmul_pack};
+const hone_cpu_kernel hone_cpu_matmul = {.takes = matmul_takes,
+                                         .run = matmul_run,
+                                         .scratch = matmul_scratch,
+                                         .pack_size = matmul_pack_size,
+                                         .pack = matmul_pack};
+const hone_cpu_kernel hone_cpu_gemm = {.takes = matmul_takes,
+                                       .run = matmul_run,
+                                       .scratch = matmul_scratch,
+                                       .pack_size = matmul_pack_size,
+                                       .pack = matmul_pack};

@@ -1,7 +1,8 @@
-/* The thread pool. A job is published in one 64-bit word, its epoch above and the next task below, and a task is taken by
- * a compare-and-swap of that word: a thread that woke late can take nothing of a job that has ended, so a job never waits
- * for sleepers. Threads spin for a while between jobs, then sleep on a futex. Nothing here balances or steals: tasks are
- * small and handed out in order. */
+/* The thread pool. A job is published in one 64-bit word, its epoch above and the next task below,
+ * and a task is taken by a compare-and-swap of that word: a thread that woke late can take nothing
+ * of a job that has ended, so a job never waits for sleepers. Threads spin for a while between
+ * jobs, then sleep on a futex. Nothing here balances or steals: tasks are small and handed out in
+ * order. */
 #include "cpu/pool.h"
 
 #include <linux/futex.h>
@@ -14,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLOSED UINT32_MAX /* as next task: the job's fields are being written */
+#define CLOSED       UINT32_MAX /* as next task: the job's fields are being written */
 #define MOST_THREADS 1024
-#define STACK_SIZE (2u << 20) /* kernels keep their tiles on the stack: under 512 KiB */
+#define STACK_SIZE   (2u << 20) /* kernels keep their tiles on the stack: under 512 KiB */
 
 typedef struct worker {
     hone_pool *pool;
@@ -33,14 +34,16 @@ struct hone_pool {
     _Alignas(64) _Atomic uint64_t word; /* epoch << 32 | next task */
     _Atomic hone_pool_fn fn;
     _Atomic(void *) ctx;
-    _Atomic int64_t first; /* task 0 of the word is this one: jobs of more than 2^31 tasks come in pieces */
+    _Atomic int64_t
+        first; /* task 0 of the word is this one: jobs of more than 2^31 tasks come in pieces */
     _Atomic uint32_t n_tasks;
     _Alignas(64) _Atomic uint32_t left; /* tasks not finished; the caller sleeps on it */
     _Atomic uint32_t caller_sleeps;
     _Alignas(64) _Atomic uint32_t signal; /* counts jobs; workers sleep on it */
     _Atomic uint32_t sleepers;
     _Atomic bool stop;
-    _Atomic int ready; /* workers that have begun: what starting a thread costs is over when creation returns */
+    _Atomic int ready; /* workers that have begun: what starting a thread costs is over when
+                          creation returns */
     worker workers[];
 };
 
@@ -70,8 +73,8 @@ static void pause_cpu(void)
 #endif
 }
 
-/* Spins until *word differs from `seen` or the rounds are used up; true where it differs. Rounds are counted, not timed:
- * where the clock is a system call, waiting would make thousands. */
+/* Spins until *word differs from `seen` or the rounds are used up; true where it differs. Rounds
+ * are counted, not timed: where the clock is a system call, waiting would make thousands. */
 static bool spin(_Atomic uint32_t *word, uint32_t seen, int64_t rounds)
 {
     for (int64_t i = 0; i < rounds; i++) {
@@ -107,8 +110,8 @@ static void work(hone_pool *pool, int thread)
 
         if (task >= n_tasks)
             return;
-        if (!atomic_compare_exchange_weak_explicit(&pool->word, &word, word + 1, memory_order_acq_rel,
-                                                   memory_order_relaxed))
+        if (!atomic_compare_exchange_weak_explicit(&pool->word, &word, word + 1,
+                                                   memory_order_acq_rel, memory_order_relaxed))
             continue;
         fn(ctx, first + task, thread);
         if (atomic_fetch_sub_explicit(&pool->left, 1, memory_order_acq_rel) == 1 &&
@@ -181,14 +184,15 @@ static hone_status start_workers(hone_pool *pool)
     }
     pthread_attr_destroy(&attr);
     if (pool->n_started < pool->n_threads - 1)
-        return hone_error(HONE_ERR_MEMORY, "making threads: the system gave %d of %d", pool->n_started + 1,
-                          pool->n_threads);
+        return hone_error(HONE_ERR_MEMORY, "making threads: the system gave %d of %d",
+                          pool->n_started + 1, pool->n_threads);
     while (atomic_load_explicit(&pool->ready, memory_order_acquire) < pool->n_started)
         sched_yield();
     return HONE_OK;
 }
 
-hone_status hone_pool_create(const hone_allocator *allocator, const hone_pool_options *options, hone_pool **out)
+hone_status hone_pool_create(const hone_allocator *allocator, const hone_pool_options *options,
+                             hone_pool **out)
 {
     const int n = options->n_threads ? options->n_threads : hone_pool_default_threads();
     const size_t size = sizeof(hone_pool) + (size_t)HONE_MAX(n - 1, 0) * sizeof(worker);
@@ -196,7 +200,8 @@ hone_status hone_pool_create(const hone_allocator *allocator, const hone_pool_op
     hone_status st = HONE_OK;
 
     if (n < 1 || n > MOST_THREADS)
-        return hone_error(HONE_ERR_ARGUMENT, "making threads: %d wanted; 1 to %d may be", n, MOST_THREADS);
+        return hone_error(HONE_ERR_ARGUMENT, "making threads: %d wanted; 1 to %d may be", n,
+                          MOST_THREADS);
     HONE_TRY(hone_alloc_aligned(allocator, size, HONE_ALIGNMENT, (void **)&pool));
     memset(pool, 0, size);
     pool->allocator = allocator;

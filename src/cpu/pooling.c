@@ -1,6 +1,7 @@
-/* Pooling over float32 (maximum also over 8-bit integers). Channels last is done separably: the lines of a window are summed
- * (or their maximum taken) into one line, then its pixels into each output, both along contiguous memory and over what lies
- * inside the picture alone. What is rarer, channels first, indices, p-norms, is one plain loop over taps. */
+/* Pooling over float32 (maximum also over 8-bit integers). Channels last is done separably: the
+ * lines of a window are summed (or their maximum taken) into one line, then its pixels into each
+ * output, both along contiguous memory and over what lies inside the picture alone. What is rarer,
+ * channels first, indices, p-norms, is one plain loop over taps. */
 #include <math.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "cpu/vector.h"
 
 #define LINE_FLOATS 16384 /* of the joined lines of a window: 64 KiB of stack */
-#define LINES 512         /* the most lines, and pixels across, of a window */
+#define LINES       512   /* the most lines, and pixels across, of a window */
 
 typedef enum kind {
     KIND_AVERAGE,
@@ -28,7 +29,8 @@ typedef struct pooling {
     void (*join)(const float *const *row, int64_t n, float scale, float *y, int64_t length);
 } pooling;
 
-/* ---- one window, plainly --------------------------------------------------------------------------------------------- */
+/* ---- one window, plainly
+ * --------------------------------------------------------------------------------------------- */
 
 /* Elements between two pixels of a channel, and where channel c of picture n begins. */
 static int64_t pixel_step(const pooling *p)
@@ -42,7 +44,8 @@ static int64_t channel_base(const pooling *p, int64_t picture, int64_t c, int64_
     return p->layout == HONE_LAYOUT_LAST ? picture * pixels * n + c : (picture * n + c) * pixels;
 }
 
-/* Taps that an average divides by: those inside, or with the padding (which ends where pads do: not what ceil_mode adds). */
+/* Taps that an average divides by: those inside, or with the padding (which ends where pads do: not
+ * what ceil_mode adds). */
 static int64_t divisor(const pooling *p, const hone_pixel *at)
 {
     const hone_geometry *g = &p->g;
@@ -92,7 +95,8 @@ static void plain_window(const pooling *p, const hone_pixel *at, int64_t c, int6
         if (pixel < 0)
             continue;
         const int64_t inside = pixel - at->picture * g->in_pixels;
-        const double x = element(p, at->picture * picture * g->in_pixels + base + inside * pixel_step(p));
+        const double x =
+            element(p, at->picture * picture * g->in_pixels + base + inside * pixel_step(p));
         if (p->kind == KIND_AVERAGE)
             sum += x;
         else if (p->kind == KIND_LP)
@@ -123,11 +127,14 @@ static void plain_task(void *ctx, int64_t task, int thread)
         hone_pixel at;
         hone_pixel_at(&p->g, row, &at);
         for (int64_t c = 0; c < p->g.channels; c++)
-            plain_window(p, &at, c, channel_base(p, at.picture, c, p->g.out_pixels) + pixel * pixel_step(p));
+            plain_window(p, &at, c,
+                         channel_base(p, at.picture, c, p->g.out_pixels) + pixel * pixel_step(p));
     }
 }
 
-/* ---- separable ------------------------------------------------------------------------------------------------------- */
+/* ---- separable
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 /* Taps of dimension d that lie inside, for a window that begins at `begin`: [*from, *to). */
 static void inside_taps(const hone_geometry *g, int d, int64_t begin, int64_t *from, int64_t *to)
@@ -148,9 +155,11 @@ static int64_t window_lines(const pooling *p, const hone_pixel *at, const float 
     inside_taps(g, 1, at->begin[1], &h0, &h1);
     for (int64_t d = d0; d < d1; d++)
         for (int64_t h = h0; h < h1; h++) {
-            const int64_t depth = at->begin[0] + d * g->dilation[0], height = at->begin[1] + h * g->dilation[1];
-            line[n++] = (const float *)p->x +
-                        ((at->picture * g->in[0] + depth) * g->in[1] + height) * g->in[2] * g->channels;
+            const int64_t depth = at->begin[0] + d * g->dilation[0],
+                          height = at->begin[1] + h * g->dilation[1];
+            line[n++] =
+                (const float *)p->x +
+                ((at->picture * g->in[0] + depth) * g->in[1] + height) * g->in[2] * g->channels;
         }
     return n;
 }
@@ -161,13 +170,14 @@ static void zero_outputs(float *y, int64_t n)
 }
 
 /* Outputs [w0, w1) of a line, whose windows touch few enough input pixels for the joined line. */
-static void separable_outputs(const pooling *p, const hone_pixel *at, const float *const *lines, int64_t n, int64_t w0,
-                              int64_t w1, float *y)
+static void separable_outputs(const pooling *p, const hone_pixel *at, const float *const *lines,
+                              int64_t n, int64_t w0, int64_t w1, float *y)
 {
     const hone_geometry *g = &p->g;
     const int64_t c = g->channels;
     const int64_t begin = HONE_MAX(w0 * g->stride[2] - g->pad[2], 0);
-    const int64_t end = HONE_MIN((w1 - 1) * g->stride[2] - g->pad[2] + (g->kernel[2] - 1) * g->dilation[2] + 1, g->in[2]);
+    const int64_t end = HONE_MIN(
+        (w1 - 1) * g->stride[2] - g->pad[2] + (g->kernel[2] - 1) * g->dilation[2] + 1, g->in[2]);
     const float *shifted[LINES], *pixels[LINES];
     float joined[LINE_FLOATS];
     hone_pixel pixel = *at;
@@ -185,7 +195,9 @@ static void separable_outputs(const pooling *p, const hone_pixel *at, const floa
         for (int64_t k = from; k < to; k++)
             pixels[k - from] = line + (pixel.begin[2] + k * g->dilation[2] - begin) * c;
         if (to > from)
-            p->join(pixels, to - from, p->kind == KIND_AVERAGE ? 1.0f / (float)HONE_MAX(divisor(p, &pixel), 1) : 1.0f, y, c);
+            p->join(pixels, to - from,
+                    p->kind == KIND_AVERAGE ? 1.0f / (float)HONE_MAX(divisor(p, &pixel), 1) : 1.0f,
+                    y, c);
         else
             zero_outputs(y, c);
     }
@@ -196,7 +208,8 @@ static void separable_task(void *ctx, int64_t task, int thread)
     const pooling *p = ctx;
     const hone_geometry *g = &p->g;
     const int64_t width = g->out[2], reach = (g->kernel[2] - 1) * g->dilation[2] + 1;
-    const int64_t fit = (LINE_FLOATS / g->channels - reach) / g->stride[2] + 1; /* outputs that share a joined line */
+    const int64_t fit = (LINE_FLOATS / g->channels - reach) / g->stride[2] +
+                        1; /* outputs that share a joined line */
     float *y = (float *)p->y + task * width * g->channels;
     const float *lines[LINES];
     hone_pixel at;
@@ -213,15 +226,18 @@ static void separable_task(void *ctx, int64_t task, int thread)
         separable_outputs(p, &at, lines, n, w, HONE_MIN(w + fit, width), y + w * g->channels);
 }
 
-/* ---- kernels --------------------------------------------------------------------------------------------------------- */
+/* ---- kernels
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_separable(const pooling *p)
 {
     const hone_geometry *g = &p->g;
     const int64_t reach = (g->kernel[2] - 1) * g->dilation[2] + 1;
 
-    return p->kind != KIND_LP && p->dtype == HONE_F32 && p->layout == HONE_LAYOUT_LAST && !p->indices &&
-           g->kernel[0] * g->kernel[1] <= LINES && g->kernel[2] <= LINES && reach <= LINE_FLOATS / g->channels;
+    return p->kind != KIND_LP && p->dtype == HONE_F32 && p->layout == HONE_LAYOUT_LAST &&
+           !p->indices && g->kernel[0] * g->kernel[1] <= LINES && g->kernel[2] <= LINES &&
+           reach <= LINE_FLOATS / g->channels;
 }
 
 static hone_status run(const hone_cpu_call *call, pooling *p)
@@ -237,27 +253,31 @@ static hone_status run(const hone_cpu_call *call, pooling *p)
     p->dtype = call->in[0]->dtype;
     p->indices = call->n_out > 1 && call->out[1] ? call->out[1]->data : NULL;
     p->join = p->kind == KIND_MAX ? hone_cpu_vector->max_rows : hone_cpu_vector->sum_rows;
-    hone_pool_run(call->pool, is_separable(p) ? separable_task : plain_task, p, p->g.batch * p->g.out[0] * p->g.out[1]);
+    hone_pool_run(call->pool, is_separable(p) ? separable_task : plain_task, p,
+                  p->g.batch * p->g.out[0] * p->g.out[1]);
     return HONE_OK;
 }
 
 static hone_status run_average(const hone_cpu_call *call)
 {
-    pooling p = {.kind = KIND_AVERAGE, .layout = call->attrs->average_pool.layout,
+    pooling p = {.kind = KIND_AVERAGE,
+                 .layout = call->attrs->average_pool.layout,
                  .count_pad = call->attrs->average_pool.count_include_pad};
     return run(call, &p);
 }
 
 static hone_status run_max(const hone_cpu_call *call)
 {
-    pooling p = {.kind = KIND_MAX, .layout = call->attrs->max_pool.layout,
+    pooling p = {.kind = KIND_MAX,
+                 .layout = call->attrs->max_pool.layout,
                  .column_major = call->attrs->max_pool.storage_order};
     return run(call, &p);
 }
 
 static hone_status run_lp(const hone_cpu_call *call)
 {
-    pooling p = {.kind = KIND_LP, .layout = call->attrs->lp_pool.layout, .p = call->attrs->lp_pool.p};
+    pooling p = {
+        .kind = KIND_LP, .layout = call->attrs->lp_pool.layout, .p = call->attrs->lp_pool.p};
     return run(call, &p);
 }
 
@@ -277,7 +297,9 @@ const hone_cpu_kernel hone_cpu_average_pool = {.takes = takes_float, .run = run_
 const hone_cpu_kernel hone_cpu_max_pool = {.takes = takes_max, .run = run_max};
 const hone_cpu_kernel hone_cpu_lp_pool = {.takes = takes_float, .run = run_lp};
 
-/* ---- the whole picture ----------------------------------------------------------------------------------------------- */
+/* ---- the whole picture
+ * -----------------------------------------------------------------------------------------------
+ */
 
 typedef struct global {
     pool_kind kind;
@@ -317,13 +339,16 @@ static void global_last(const global *g, int64_t picture, int64_t c0, int64_t n)
     for (int64_t i = 1; i < g->pixels; i++) {
         x += g->channels;
         for (int64_t c = 0; c < n; c++)
-            acc[c] = g->kind == KIND_AVERAGE ? acc[c] + x[c] : (acc[c] != acc[c] || acc[c] > x[c] ? acc[c] : x[c]);
+            acc[c] = g->kind == KIND_AVERAGE ? acc[c] + x[c]
+                                             : (acc[c] != acc[c] || acc[c] > x[c] ? acc[c] : x[c]);
     }
     for (int64_t c = 0; c < n; c++)
-        ((float *)g->y)[picture * g->channels + c0 + c] = g->kind == KIND_AVERAGE ? acc[c] / (float)g->pixels : acc[c];
+        ((float *)g->y)[picture * g->channels + c0 + c] =
+            g->kind == KIND_AVERAGE ? acc[c] / (float)g->pixels : acc[c];
 }
 
-/* Float32, channels first: a channel is one run. Sixteen sums, so that the order does not hang on a chain. */
+/* Float32, channels first: a channel is one run. Sixteen sums, so that the order does not hang on a
+ * chain. */
 static float global_run(const global *g, const float *x)
 {
     float acc[16] = {0}, sum = 0.0f;
@@ -358,7 +383,8 @@ static void global_task(void *ctx, int64_t task, int thread)
         if (g->dtype == HONE_F32 && g->kind == KIND_AVERAGE)
             ((float *)g->y)[at] = global_run(g, (const float *)g->x + base);
         else
-            hone_element_set_double(g->dtype, g->y, at, global_value(g, base, last ? g->channels : 1));
+            hone_element_set_double(g->dtype, g->y, at,
+                                    global_value(g, base, last ? g->channels : 1));
     }
 }
 
@@ -366,7 +392,12 @@ static hone_status run_global(const hone_cpu_call *call, pool_kind kind, int64_t
 {
     const hone_tensor *x = call->in[0];
     const int64_t count = hone_tensor_count(x), outputs = hone_tensor_count(call->out[0]);
-    global g = {.kind = kind, .p = p, .layout = layout, .dtype = x->dtype, .x = x->data, .y = call->out[0]->data};
+    global g = {.kind = kind,
+                .p = p,
+                .layout = layout,
+                .dtype = x->dtype,
+                .x = x->data,
+                .y = call->out[0]->data};
 
     if (outputs == 0)
         return HONE_OK;
@@ -389,9 +420,11 @@ static hone_status run_global_max(const hone_cpu_call *call)
 
 static hone_status run_global_lp(const hone_cpu_call *call)
 {
-    return run_global(call, KIND_LP, call->attrs->global_lp_pool.layout, call->attrs->global_lp_pool.p);
+    return run_global(call, KIND_LP, call->attrs->global_lp_pool.layout,
+                      call->attrs->global_lp_pool.p);
 }
 
-const hone_cpu_kernel hone_cpu_global_average_pool = {.takes = takes_float, .run = run_global_average};
+const hone_cpu_kernel hone_cpu_global_average_pool = {.takes = takes_float,
+                                                      .run = run_global_average};
 const hone_cpu_kernel hone_cpu_global_max_pool = {.takes = takes_float, .run = run_global_max};
 const hone_cpu_kernel hone_cpu_global_lp_pool = {.takes = takes_float, .run = run_global_lp};

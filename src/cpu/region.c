@@ -1,6 +1,7 @@
-/* Pointwise regions. The output is seen as rows of columns, as few and as long as the operands' broadcasting allows, and
- * cut into tasks of some ten thousand elements; the vector code of the machine's level interprets the program over each.
- * Recognises the epilogues that tile functions do in registers. Integer and text operators are not here: they are plain. */
+/* Pointwise regions. The output is seen as rows of columns, as few and as long as the operands'
+ * broadcasting allows, and cut into tasks of some ten thousand elements; the vector code of the
+ * machine's level interprets the program over each. Recognises the epilogues that tile functions do
+ * in registers. Integer and text operators are not here: they are plain. */
 #include "cpu/region.h"
 
 #include <math.h>
@@ -8,7 +9,9 @@
 
 #define TASK_ELEMENTS 16384 /* 64 KiB: some 5 us of one instruction */
 
-/* ---- compilation ----------------------------------------------------------------------------------------------------- */
+/* ---- compilation
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct slots {
     uint16_t last_use[HONE_REGION_SLOTS]; /* by register: the instruction that reads it last */
@@ -63,7 +66,8 @@ void hone_region_compile(const hone_program *p, hone_region_code *code)
         s.of[k] = take_slot(&s);
     for (int i = 0; i < p->n_instr; i++) {
         if (p->instr[i].op == HONE_SCALAR_constant) {
-            s.of[p->n_in + i] = (uint8_t)s.n++; /* filled before the first instruction: never one's own */
+            s.of[p->n_in + i] =
+                (uint8_t)s.n++; /* filled before the first instruction: never one's own */
             code->constant[code->n_const].slot = s.of[p->n_in + i];
             code->constant[code->n_const++].value = p->instr[i].value;
         } else {
@@ -72,14 +76,16 @@ void hone_region_compile(const hone_program *p, hone_region_code *code)
     }
     if (p->instr[p->n_instr - 1].op == HONE_SCALAR_constant) {
         const uint8_t from = s.of[p->n_in + p->n_instr - 1];
-        code->instr[code->n_instr++] =
-            (hone_region_instr){.op = HONE_SCALAR_copy, .dst = take_slot(&s), .arg = {from, from, from}};
+        code->instr[code->n_instr++] = (hone_region_instr){
+            .op = HONE_SCALAR_copy, .dst = take_slot(&s), .arg = {from, from, from}};
     }
     code->answer = code->instr[code->n_instr - 1].dst;
     code->n_slots = s.n;
 }
 
-/* ---- broadcasting ---------------------------------------------------------------------------------------------------- */
+/* ---- broadcasting
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* Strides of `in` over the output's dimensions: 0 where it is broadcast. */
 static void broadcast_strides(const hone_dims *in, const hone_dims *out, int64_t *stride)
@@ -99,7 +105,8 @@ typedef struct nest {
     int64_t stride[HONE_PROGRAM_INPUTS][HONE_MAX_RANK + 1];
 } nest;
 
-static bool joins(const nest *t, int n_in, int i) /* dimension i and i + 1 are walked as one by all operands */
+static bool joins(const nest *t, int n_in,
+                  int i) /* dimension i and i + 1 are walked as one by all operands */
 {
     for (int k = 0; k < n_in; k++)
         if (t->stride[k][i] != t->stride[k][i + 1] * t->dim[i + 1])
@@ -131,8 +138,8 @@ static void collapse(nest *t, int n_in, bool keep_last)
     }
 }
 
-void hone_region_init(hone_region *region, const hone_program *program, const hone_dims *shape, hone_tensor *const *in,
-                      const hone_tensor *out, bool keep_last)
+void hone_region_init(hone_region *region, const hone_program *program, const hone_dims *shape,
+                      hone_tensor *const *in, const hone_tensor *out, bool keep_last)
 {
     nest t = {.rank = shape->rank};
 
@@ -185,12 +192,14 @@ static size_t input_size(hone_dtype dtype)
 void hone_region_run(const hone_region *g, int64_t r0, int64_t r1, int64_t c0, int64_t c1)
 {
     hone_region_input in[HONE_PROGRAM_INPUTS];
-    hone_region_block block = {.code = &g->code, .in = in, .out_dtype = g->out_dtype, .out_row = g->cols};
+    hone_region_block block = {
+        .code = &g->code, .in = in, .out_dtype = g->out_dtype, .out_row = g->cols};
     const int64_t inner = g->rank ? g->dim[g->rank - 1] : 1;
 
     block.cols = c1 - c0;
     while (r0 < r1) {
-        /* Rows are evenly spaced for all operands up to the end of the innermost walked dimension. */
+        /* Rows are evenly spaced for all operands up to the end of the innermost walked dimension.
+         */
         const int64_t n = HONE_MIN(r1 - r0, inner - r0 % inner);
         for (int k = 0; k < g->n_in; k++) {
             const int64_t at = offset_at(g, k, r0) + c0 * g->in[k].col;
@@ -204,11 +213,13 @@ void hone_region_run(const hone_region *g, int64_t r0, int64_t r1, int64_t c0, i
     }
 }
 
-/* ---- tasks ----------------------------------------------------------------------------------------------------------- */
+/* ---- tasks
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct job {
     const hone_region *region;
-    int64_t rows, cols;        /* of a task */
+    int64_t rows, cols; /* of a task */
     int64_t tasks_across;
 } job;
 
@@ -218,7 +229,8 @@ static void run_task(void *ctx, int64_t task, int thread)
     const int64_t r = task / j->tasks_across * j->rows, c = task % j->tasks_across * j->cols;
 
     (void)thread;
-    hone_region_run(j->region, r, HONE_MIN(r + j->rows, j->region->rows), c, HONE_MIN(c + j->cols, j->region->cols));
+    hone_region_run(j->region, r, HONE_MIN(r + j->rows, j->region->rows), c,
+                    HONE_MIN(c + j->cols, j->region->cols));
 }
 
 void hone_region_run_all(const hone_region *region, hone_pool *pool)
@@ -233,7 +245,9 @@ void hone_region_run_all(const hone_region *region, hone_pool *pool)
     hone_pool_run(pool, run_task, &j, (region->rows + j.rows - 1) / j.rows * j.tasks_across);
 }
 
-/* ---- epilogues ------------------------------------------------------------------------------------------------------- */
+/* ---- epilogues
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct chain {
     const hone_program *program;
@@ -259,7 +273,8 @@ static bool chain_clamp(chain *c, float lo, float hi)
 }
 
 /* One instruction that the tile functions can do; false where they cannot. */
-static bool chain_step(chain *c, const hone_instr *i, const hone_tensor *out, hone_tensor *const *extra)
+static bool chain_step(chain *c, const hone_instr *i, const hone_tensor *out,
+                       hone_tensor *const *extra)
 {
     const int n_in = c->program->n_in;
     const int other = i->arg[0] == c->at ? i->arg[1] : i->arg[0];
@@ -283,7 +298,8 @@ static bool chain_step(chain *c, const hone_instr *i, const hone_tensor *out, ho
     return false;
 }
 
-static bool fits_tile(hone_epilogue *to, const hone_program *p, const hone_tensor *out, hone_tensor *const *extra)
+static bool fits_tile(hone_epilogue *to, const hone_program *p, const hone_tensor *out,
+                      hone_tensor *const *extra)
 {
     chain c = {p, to, 0};
 
@@ -297,8 +313,9 @@ static bool fits_tile(hone_epilogue *to, const hone_program *p, const hone_tenso
     return c.at == p->n_in + p->n_instr - 1;
 }
 
-void hone_epilogue_init(hone_epilogue *epilogue, const hone_program *program, const hone_tensor *out,
-                        hone_tensor *const *extra, int n_extra, bool in_tile)
+void hone_epilogue_init(hone_epilogue *epilogue, const hone_program *program,
+                        const hone_tensor *out, hone_tensor *const *extra, int n_extra,
+                        bool in_tile)
 {
     hone_tensor *in[HONE_PROGRAM_INPUTS] = {NULL};
 
@@ -317,12 +334,14 @@ void hone_epilogue_init(hone_epilogue *epilogue, const hone_program *program, co
     hone_region_init(&epilogue->region, program, &out->shape, in, out, true);
 }
 
-/* ---- the kernel ------------------------------------------------------------------------------------------------------ */
+/* ---- the kernel
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_loadable(hone_dtype t)
 {
-    return t == HONE_F32 || t == HONE_F16 || t == HONE_BF16 || t == HONE_BOOL || t == HONE_I32 || t == HONE_I64 ||
-           t == HONE_U8 || t == HONE_I8;
+    return t == HONE_F32 || t == HONE_F16 || t == HONE_BF16 || t == HONE_BOOL || t == HONE_I32 ||
+           t == HONE_I64 || t == HONE_U8 || t == HONE_I8;
 }
 
 static bool region_takes(const hone_cpu_call *call)
@@ -341,7 +360,8 @@ static hone_status region_run(const hone_cpu_call *call)
 
     if (hone_tensor_count(call->out[0]) == 0)
         return HONE_OK;
-    hone_region_init(&region, call->attrs->pointwise.program, &call->out[0]->shape, call->in, call->out[0], false);
+    hone_region_init(&region, call->attrs->pointwise.program, &call->out[0]->shape, call->in,
+                     call->out[0], false);
     hone_region_run_all(&region, call->pool);
     return HONE_OK;
 }

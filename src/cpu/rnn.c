@@ -1,13 +1,15 @@
-/* Recurrent layers over float32: RNN, GRU, LSTM of ONNX-22. The inputs of all steps go through one product with packed
- * weights; then each step multiplies the state with the recurrent weights and applies the gates. Recurrent weights are read
- * as they are for a few steps of small batches, and packed once in scratch where many rows use them. A sequence of
- * the batch may be shorter than the others; past its end its state stands still and its outputs are zero. */
+/* Recurrent layers over float32: RNN, GRU, LSTM of ONNX-22. The inputs of all steps go through one
+ * product with packed weights; then each step multiplies the state with the recurrent weights and
+ * applies the gates. Recurrent weights are read as they are for a few steps of small batches, and
+ * packed once in scratch where many rows use them. A sequence of the batch may be shorter than the
+ * others; past its end its state stands still and its outputs are zero. */
 #include <math.h>
 #include <string.h>
 
 #include "cpu/gemm_core.h"
 
-#define PACK_ROWS 12 /* products with one row, after which packing the recurrent weights has paid */
+#define PACK_ROWS 12 /* products with one row, after which packing the recurrent weights has paid  \
+                      */
 
 typedef enum cell {
     CELL_RNN = 1, /* also the number of gates */
@@ -22,11 +24,16 @@ typedef struct activation {
 } activation;
 
 static const activation activations[] = {
-    {"Sigmoid", HONE_SCALAR_sigmoid, 0, 0},   {"Tanh", HONE_SCALAR_tanh, 0, 0},
-    {"Relu", HONE_SCALAR_relu, 0, 0},         {"Softplus", HONE_SCALAR_softplus, 0, 0},
-    {"Affine", -1, 1.0f, 0.0f},               {"LeakyRelu", -1, 0.01f, 0},
-    {"ThresholdedRelu", -1, 1.0f, 0},         {"ScaledTanh", -1, 1.0f, 1.0f},
-    {"HardSigmoid", -1, 0.2f, 0.5f},          {"Elu", -1, 1.0f, 0},
+    {"Sigmoid", HONE_SCALAR_sigmoid, 0, 0},
+    {"Tanh", HONE_SCALAR_tanh, 0, 0},
+    {"Relu", HONE_SCALAR_relu, 0, 0},
+    {"Softplus", HONE_SCALAR_softplus, 0, 0},
+    {"Affine", -1, 1.0f, 0.0f},
+    {"LeakyRelu", -1, 0.01f, 0},
+    {"ThresholdedRelu", -1, 1.0f, 0},
+    {"ScaledTanh", -1, 1.0f, 1.0f},
+    {"HardSigmoid", -1, 0.2f, 0.5f},
+    {"Elu", -1, 1.0f, 0},
     {"Softsign", -1, 0, 0},
 };
 
@@ -60,7 +67,9 @@ static bool same_name(const char *a, const char *b) /* ONNX: case does not matte
     return *a == *b;
 }
 
-/* ---- the layer ------------------------------------------------------------------------------------------------------- */
+/* ---- the layer
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct rnn {
     cell cell;
@@ -76,7 +85,8 @@ typedef struct rnn {
 
 static hone_status choose_activations(rnn *l, hone_texts names, hone_floats alpha, hone_floats beta)
 {
-    static const char *const defaults[] = {[CELL_RNN] = "t", [CELL_GRU] = "st", [CELL_LSTM] = "stt"};
+    static const char *const defaults[] = {
+        [CELL_RNN] = "t", [CELL_GRU] = "st", [CELL_LSTM] = "stt"};
     const int per = l->cell == CELL_RNN ? 1 : l->cell == CELL_GRU ? 2 : 3;
     int na = 0, nb = 0;
 
@@ -89,9 +99,11 @@ static hone_status choose_activations(rnn *l, hone_texts names, hone_floats alph
         while (k < HONE_COUNT(activations) && !same_name(activations[k].name, names.v[i]))
             k++;
         if (k == HONE_COUNT(activations))
-            return hone_error(HONE_ERR_UNSUPPORTED, "recurrent layer: no activation \"%s\"", names.v[i]);
+            return hone_error(HONE_ERR_UNSUPPORTED, "recurrent layer: no activation \"%s\"",
+                              names.v[i]);
         *to = activations[k];
-        if (to->scalar < 0 && to->name[1] != 'o') { /* alphas and betas are listed for those that take them */
+        if (to->scalar < 0 &&
+            to->name[1] != 'o') { /* alphas and betas are listed for those that take them */
             if (na < alpha.n)
                 to->alpha = alpha.v[na++];
             if ((to->name[0] == 'A' || to->name[0] == 'H' || to->name[1] == 'c') && nb < beta.n)
@@ -117,8 +129,9 @@ static void rnn_shape(rnn *l, const hone_cpu_call *call)
 
     memset(l, 0, sizeof *l);
     l->cell = call->op == HONE_OP_lstm ? CELL_LSTM : call->op == HONE_OP_gru ? CELL_GRU : CELL_RNN;
-    l->batch_first = call->op == HONE_OP_lstm ? call->attrs->lstm.layout : call->op == HONE_OP_gru ? call->attrs->gru.layout
-                                                                                             : call->attrs->rnn.layout;
+    l->batch_first = call->op == HONE_OP_lstm  ? call->attrs->lstm.layout
+                     : call->op == HONE_OP_gru ? call->attrs->gru.layout
+                                               : call->attrs->rnn.layout;
     l->steps = x->dim[l->batch_first ? 1 : 0];
     l->batch = x->dim[l->batch_first ? 0 : 1];
     l->inputs = x->dim[2];
@@ -132,7 +145,8 @@ static hone_status rnn_init(rnn *l, const hone_cpu_call *call)
 
     rnn_shape(l, call);
     if (l->directions > 2)
-        return hone_error(HONE_ERR_ARGUMENT, "recurrent layer with %lld directions", (long long)l->directions);
+        return hone_error(HONE_ERR_ARGUMENT, "recurrent layer with %lld directions",
+                          (long long)l->directions);
     l->x = in_data(call, 0);
     l->w_packed = call->packed;
     l->r = in_data(call, 2);
@@ -149,20 +163,24 @@ static hone_status rnn_init(rnn *l, const hone_cpu_call *call)
         l->direction = a->lstm.direction;
         l->clip = a->lstm.clip;
         l->input_forget = a->lstm.input_forget;
-        return choose_activations(l, a->lstm.activations, a->lstm.activation_alpha, a->lstm.activation_beta);
+        return choose_activations(l, a->lstm.activations, a->lstm.activation_alpha,
+                                  a->lstm.activation_beta);
     case CELL_GRU:
         l->direction = a->gru.direction;
         l->clip = a->gru.clip;
         l->linear_before_reset = a->gru.linear_before_reset;
-        return choose_activations(l, a->gru.activations, a->gru.activation_alpha, a->gru.activation_beta);
+        return choose_activations(l, a->gru.activations, a->gru.activation_alpha,
+                                  a->gru.activation_beta);
     default:
         l->direction = a->rnn.direction;
         l->clip = a->rnn.clip;
-        return choose_activations(l, a->rnn.activations, a->rnn.activation_alpha, a->rnn.activation_beta);
+        return choose_activations(l, a->rnn.activations, a->rnn.activation_alpha,
+                                  a->rnn.activation_beta);
     }
 }
 
-/* ---- scratch and packing --------------------------------------------------------------------------------------------- */
+/* ---- scratch and packing
+ * --------------------------------------------------------------------------------------------- */
 
 typedef struct rooms {
     float *w, *xw, *r, *bias, *h, *c, *gates, *other;
@@ -193,7 +211,8 @@ static rooms rooms_of(const rnn *l, const hone_cpu_call *call)
     rooms r;
     size_t at = 0;
 
-    r.w = (float *)(base + take(&at, call->packed ? 0 : l->directions * packed_direction(n, l->inputs)));
+    r.w = (float *)(base +
+                    take(&at, call->packed ? 0 : l->directions * packed_direction(n, l->inputs)));
     r.xw = (float *)(base + take(&at, l->steps * l->batch * n));
     r.r = (float *)(base + take(&at, packs_recurrent(l) ? packed_direction(n, l->hidden) : 0));
     r.bias = (float *)(base + take(&at, n));
@@ -230,11 +249,14 @@ static void rnn_pack(const hone_cpu_call *call, void *packed)
     const hone_dims *w = &call->in[1]->shape;
 
     for (int64_t d = 0; d < w->dim[0]; d++)
-        hone_gemm_pack((const float *)call->in[1]->data + d * w->dim[1] * w->dim[2], 1, w->dim[2], w->dim[2], w->dim[1],
-                       1.0f, 0, hone_panels(w->dim[1]), (float *)packed + d * packed_direction(w->dim[1], w->dim[2]));
+        hone_gemm_pack((const float *)call->in[1]->data + d * w->dim[1] * w->dim[2], 1, w->dim[2],
+                       w->dim[2], w->dim[1], 1.0f, 0, hone_panels(w->dim[1]),
+                       (float *)packed + d * packed_direction(w->dim[1], w->dim[2]));
 }
 
-/* ---- steps ----------------------------------------------------------------------------------------------------------- */
+/* ---- steps
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 /* One direction under way. */
 typedef struct pass {
@@ -243,19 +265,30 @@ typedef struct pass {
     hone_pool *pool;
     int64_t d;
     bool backward;
-    const float *r; /* plain, [gates * hidden, hidden] */
+    const float *r;        /* plain, [gates * hidden, hidden] */
     const float *r_bias_h; /* of GRU with linear_before_reset, or NULL */
 } pass;
 
-/* y [batch, n] = (or +=) h [batch, hidden] * R(rows [from, from + n))^T, rows of y being ld apart. */
-static void multiply(const pass *p, const float *h, int64_t from, int64_t n, float *y, int64_t ld, bool accumulate)
+/* y [batch, n] = (or +=) h [batch, hidden] * R(rows [from, from + n))^T, rows of y being ld apart.
+ */
+static void multiply(const pass *p, const float *h, int64_t from, int64_t n, float *y, int64_t ld,
+                     bool accumulate)
 {
     const rnn *l = p->l;
     const int64_t k = l->hidden;
 
     if (packs_recurrent(l) && from % HONE_PANEL == 0 && !accumulate) {
-        const hone_gemm g = {.rows = l->batch, .cols = n, .taps = 1, .seg = k, .a = h, .lda = k,
-                             .b = p->s->r + from * k, .ldb = HONE_PANEL, .panel = k * HONE_PANEL, .c = y, .ldc = ld};
+        const hone_gemm g = {.rows = l->batch,
+                             .cols = n,
+                             .taps = 1,
+                             .seg = k,
+                             .a = h,
+                             .lda = k,
+                             .b = p->s->r + from * k,
+                             .ldb = HONE_PANEL,
+                             .panel = k * HONE_PANEL,
+                             .c = y,
+                             .ldc = ld};
         hone_gemm_run(&g, p->pool);
         return;
     }
@@ -375,7 +408,8 @@ static void step_lstm_or_rnn(const pass *p, int64_t step)
     }
 }
 
-/* z and r of sequence b are made ready in its gates; with linear_before_reset also the third, else `other` = r * h. */
+/* z and r of sequence b are made ready in its gates; with linear_before_reset also the third, else
+ * `other` = r * h. */
 static void gru_open(const pass *p, int64_t b, int64_t t)
 {
     const rnn *l = p->l;
@@ -390,7 +424,8 @@ static void gru_open(const pass *p, int64_t b, int64_t t)
     for (int64_t k = 0; k < n; k++) {
         const float r = gates[n + k];
         if (l->linear_before_reset)
-            gates[2 * n + k] = r * (gates[2 * n + k] + (p->r_bias_h ? p->r_bias_h[k] : 0.0f)) + x[2 * n + k];
+            gates[2 * n + k] =
+                r * (gates[2 * n + k] + (p->r_bias_h ? p->r_bias_h[k] : 0.0f)) + x[2 * n + k];
         else
             other[k] = r * h[k];
     }
@@ -422,8 +457,8 @@ static void step_gru(const pass *p, int64_t step)
     }
 }
 
-/* The bias of all gates that is added before anything else: the input's and the recurrent one, but not that which GRU adds
- * within the reset. */
+/* The bias of all gates that is added before anything else: the input's and the recurrent one, but
+ * not that which GRU adds within the reset. */
 static void join_biases(pass *p)
 {
     const rnn *l = p->l;
@@ -439,9 +474,18 @@ static void multiply_inputs(const pass *p, const float *packed)
 {
     const rnn *l = p->l;
     const int64_t n = l->cell * l->hidden;
-    const hone_gemm g = {.rows = l->steps * l->batch, .cols = n, .taps = 1, .seg = l->inputs, .a = l->x,
-                         .lda = l->inputs, .b = packed + p->d * packed_direction(n, l->inputs), .ldb = HONE_PANEL,
-                         .panel = l->inputs * HONE_PANEL, .bias = p->s->bias, .c = p->s->xw, .ldc = n};
+    const hone_gemm g = {.rows = l->steps * l->batch,
+                         .cols = n,
+                         .taps = 1,
+                         .seg = l->inputs,
+                         .a = l->x,
+                         .lda = l->inputs,
+                         .b = packed + p->d * packed_direction(n, l->inputs),
+                         .ldb = HONE_PANEL,
+                         .panel = l->inputs * HONE_PANEL,
+                         .bias = p->s->bias,
+                         .c = p->s->xw,
+                         .ldc = n};
     hone_gemm_run(&g, p->pool);
 }
 
@@ -521,7 +565,10 @@ static hone_status rnn_run(const hone_cpu_call *call)
         l.w_packed = s.w;
     }
     for (int64_t d = 0; d < l.directions; d++) {
-        pass p = {.l = &l, .s = &s, .pool = call->pool, .d = d,
+        pass p = {.l = &l,
+                  .s = &s,
+                  .pool = call->pool,
+                  .d = d,
                   .backward = l.direction == HONE_DIRECTION_REVERSE || d == 1};
         run_direction(&p, l.w_packed);
     }
@@ -536,7 +583,11 @@ static bool rnn_takes(const hone_cpu_call *call)
     return true;
 }
 
-#define RNN_KERNEL {.takes = rnn_takes, .run = rnn_run, .scratch = rnn_scratch, .pack_size = rnn_pack_size, .pack = rnn_pack}
+#define RNN_KERNEL                                                                                 \
+    {                                                                                              \
+        .takes = rnn_takes, .run = rnn_run, .scratch = rnn_scratch, .pack_size = rnn_pack_size,    \
+        .pack = rnn_pack                                                                           \
+    }
 const hone_cpu_kernel hone_cpu_rnn = RNN_KERNEL;
 const hone_cpu_kernel hone_cpu_gru = RNN_KERNEL;
 const hone_cpu_kernel hone_cpu_lstm = RNN_KERNEL;

@@ -1,5 +1,6 @@
-/* Softmax along one axis: exp(x - max) / sum(exp(x - max)), and layer normalisation over the trailing axes. Lines are
- * independent; contiguous float32 lines go to the vector code, others are read element by element in double precision. */
+/* Softmax along one axis: exp(x - max) / sum(exp(x - max)), and layer normalisation over the
+ * trailing axes. Lines are independent; contiguous float32 lines go to the vector code, others are
+ * read element by element in double precision. */
 #include <math.h>
 
 #include "cpu/vector.h"
@@ -9,7 +10,8 @@
 static bool takes_float(const hone_cpu_call *call)
 {
     const hone_dtype t = call->in[0]->dtype;
-    return (t == HONE_F32 || t == HONE_F64 || t == HONE_F16 || t == HONE_BF16) && call->out[0]->dtype == t;
+    return (t == HONE_F32 || t == HONE_F64 || t == HONE_F16 || t == HONE_BF16) &&
+           call->out[0]->dtype == t;
 }
 
 typedef struct softmax {
@@ -32,7 +34,8 @@ static void plain_line(const softmax *s, int64_t line)
         sum += exp(hone_element_double(s->dtype, s->x, base + i * s->inner) - largest);
     for (int64_t i = 0; i < s->n; i++) {
         const int64_t at = base + i * s->inner;
-        hone_element_set_double(s->dtype, s->y, at, exp(hone_element_double(s->dtype, s->x, at) - largest) / sum);
+        hone_element_set_double(s->dtype, s->y, at,
+                                exp(hone_element_double(s->dtype, s->x, at) - largest) / sum);
     }
 }
 
@@ -44,7 +47,8 @@ static void softmax_task(void *ctx, int64_t task, int thread)
     (void)thread;
     for (int64_t line = task * s->per_task; line < end; line++) {
         if (s->dtype == HONE_F32 && s->inner == 1)
-            hone_cpu_vector->softmax((const float *)s->x + line * s->n, (float *)s->y + line * s->n, s->n);
+            hone_cpu_vector->softmax((const float *)s->x + line * s->n, (float *)s->y + line * s->n,
+                                     s->n);
         else
             plain_line(s, line);
     }
@@ -54,7 +58,11 @@ static hone_status run_softmax(const hone_cpu_call *call)
 {
     const hone_dims *d = &call->in[0]->shape;
     const int64_t count = hone_tensor_count(call->in[0]);
-    softmax s = {.dtype = call->in[0]->dtype, .x = call->in[0]->data, .y = call->out[0]->data, .n = 1, .inner = 1};
+    softmax s = {.dtype = call->in[0]->dtype,
+                 .x = call->in[0]->data,
+                 .y = call->out[0]->data,
+                 .n = 1,
+                 .inner = 1};
     int axis = 0;
 
     if (count == 0)
@@ -73,7 +81,8 @@ static hone_status run_softmax(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_softmax = {.takes = takes_float, .run = run_softmax};
 
-/* ---- layer normalisation --------------------------------------------------------------------------------------------- */
+/* ---- layer normalisation
+ * --------------------------------------------------------------------------------------------- */
 
 typedef struct layer_norm {
     hone_dtype dtype, stat_dtype;
@@ -81,7 +90,8 @@ typedef struct layer_norm {
     void *y, *mean, *inverse; /* the last two may be NULL */
     float epsilon;
     int64_t lines, n, per_task;
-    int64_t scale_n, bias_n; /* elements; repeated over a line where fewer (broadcast from the right) */
+    int64_t scale_n,
+        bias_n; /* elements; repeated over a line where fewer (broadcast from the right) */
 } layer_norm;
 
 static void plain_norm(const layer_norm *l, int64_t line)
@@ -100,7 +110,8 @@ static void plain_norm(const layer_norm *l, int64_t line)
     for (int64_t i = 0; i < l->n; i++) {
         const double z = (hone_element_double(l->dtype, l->x, base + i) - mean) * inverse;
         const double scale = hone_element_double(l->dtype, l->scale, (base + i) % l->scale_n);
-        const double bias = l->bias ? hone_element_double(l->dtype, l->bias, (base + i) % l->bias_n) : 0.0;
+        const double bias =
+            l->bias ? hone_element_double(l->dtype, l->bias, (base + i) % l->bias_n) : 0.0;
         hone_element_set_double(l->dtype, l->y, base + i, z * scale + bias);
     }
     if (l->mean)
@@ -121,8 +132,9 @@ static void norm_task(void *ctx, int64_t task, int thread)
             plain_norm(l, line);
             continue;
         }
-        hone_cpu_vector->layer_norm((const float *)l->x + line * l->n, l->scale, l->bias, l->epsilon,
-                                    (float *)l->y + line * l->n, l->n, l->mean ? (float *)l->mean + line : NULL,
+        hone_cpu_vector->layer_norm((const float *)l->x + line * l->n, l->scale, l->bias,
+                                    l->epsilon, (float *)l->y + line * l->n, l->n,
+                                    l->mean ? (float *)l->mean + line : NULL,
                                     l->inverse ? (float *)l->inverse + line : NULL);
     }
 }
@@ -135,9 +147,16 @@ static void *optional_out(const hone_cpu_call *call, int i)
 static hone_status run_layer_normalization(const hone_cpu_call *call)
 {
     const hone_tensor *x = call->in[0], *bias = call->n_in > 2 ? call->in[2] : NULL;
-    layer_norm l = {.dtype = x->dtype, .stat_dtype = HONE_F32, .x = x->data, .scale = call->in[1]->data,
-                    .bias = bias ? bias->data : NULL, .y = call->out[0]->data, .mean = optional_out(call, 1),
-                    .inverse = optional_out(call, 2), .epsilon = call->attrs->layer_normalization.epsilon, .n = 1};
+    layer_norm l = {.dtype = x->dtype,
+                    .stat_dtype = HONE_F32,
+                    .x = x->data,
+                    .scale = call->in[1]->data,
+                    .bias = bias ? bias->data : NULL,
+                    .y = call->out[0]->data,
+                    .mean = optional_out(call, 1),
+                    .inverse = optional_out(call, 2),
+                    .epsilon = call->attrs->layer_normalization.epsilon,
+                    .n = 1};
     const int64_t count = hone_tensor_count(x);
     int axis;
 
@@ -156,4 +175,5 @@ static hone_status run_layer_normalization(const hone_cpu_call *call)
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_layer_normalization = {.takes = takes_float, .run = run_layer_normalization};
+const hone_cpu_kernel hone_cpu_layer_normalization = {.takes = takes_float,
+                                                      .run = run_layer_normalization};

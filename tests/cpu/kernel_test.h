@@ -1,5 +1,6 @@
-/* What the kernel tests share: tensors with guard bytes around them, a run of one call at every level of the machine with
- * one, two and three threads, packed and plain, and comparison with a reference in double precision. */
+/* What the kernel tests share: tensors with guard bytes around them, a run of one call at every
+ * level of the machine with one, two and three threads, packed and plain, and comparison with a
+ * reference in double precision. */
 #ifndef HONE_TESTS_CPU_KERNEL_TEST_H
 #define HONE_TESTS_CPU_KERNEL_TEST_H
 
@@ -15,9 +16,9 @@
 #include "base/tensor.h"
 #include "cpu/vector.h"
 
-#define GUARD 64
-#define GUARD_BYTE 0xA5
-#define DIMS(...) ((hone_dims){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
+#define GUARD       64
+#define GUARD_BYTE  0xA5
+#define DIMS(...)   ((hone_dims){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define SCALAR_DIMS ((hone_dims){0, {0}})
 
 typedef struct t_tensor {
@@ -114,20 +115,23 @@ static inline void t_run_call(hone_cpu_call *call, t_run how)
     hone_pool_destroy(pool);
 }
 
-static inline void t_check_close(const char *name, const t_tensor *y, const double *want, double tolerance)
+static inline void t_check_close(const char *name, const t_tensor *y, const double *want,
+                                 double tolerance)
 {
     for (int64_t i = 0, n = hone_tensor_count(&y->t); i < n; i++) {
         const double got = t_get(y, i), scale = fabs(want[i]) > 1.0 ? fabs(want[i]) : 1.0;
-        if (isnan(want[i]) ? isnan(got) : got == want[i] || fabs(got - want[i]) <= tolerance * scale)
+        if (isnan(want[i]) ? isnan(got)
+                           : got == want[i] || fabs(got - want[i]) <= tolerance * scale)
             continue;
-        fail_msg("%s (%s): element %lld is %.9g, not %.9g", name, hone_cpu_level_text(hone_cpu_level_now()),
-                 (long long)i, got, want[i]);
+        fail_msg("%s (%s): element %lld is %.9g, not %.9g", name,
+                 hone_cpu_level_text(hone_cpu_level_now()), (long long)i, got, want[i]);
     }
 }
 
-/* Every level; plain and packed; the bits of two and three threads those of one. y is call->out[0]. */
-static inline void t_run_everywhere(const char *name, hone_cpu_call *call, t_tensor *y, const double *want,
-                                    double tolerance)
+/* Every level; plain and packed; the bits of two and three threads those of one. y is call->out[0].
+ */
+static inline void t_run_everywhere(const char *name, hone_cpu_call *call, t_tensor *y,
+                                    const double *want, double tolerance)
 {
     for (int level = HONE_CPU_SCALAR; level <= HONE_CPU_NEON; level++) {
         if (!hone_cpu_set_level((hone_cpu_level)level))

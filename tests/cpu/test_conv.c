@@ -1,5 +1,6 @@
-/* Convolutions against sums in double precision, in both layouts: channels around the panel's width, few channels, groups,
- * depthwise, one to three spatial dimensions, strides, dilations, pads, epilogues. */
+/* Convolutions against sums in double precision, in both layouts: channels around the panel's
+ * width, few channels, groups, depthwise, one to three spatial dimensions, strides, dilations,
+ * pads, epilogues. */
 #include "kernel_test.h"
 
 #include "op/program.h"
@@ -20,7 +21,10 @@ typedef struct conv_case {
     epilogue epilogue;
 } conv_case;
 
-#define ONES {1, 1, 1}
+#define ONES                                                                                       \
+    {                                                                                              \
+        1, 1, 1                                                                                    \
+    }
 static const conv_case cases[] = {
     {"1x1", 2, 1, 16, 1, 32, {7, 7}, {1, 1}, ONES, ONES, {0}, 1, CLIP},
     {"1x1_odd", 2, 2, 19, 1, 35, {5, 9}, {1, 1}, ONES, ONES, {0}, 1, SCALE_SILU},
@@ -39,7 +43,19 @@ static const conv_case cases[] = {
     {"groups", 2, 2, 24, 3, 30, {7, 9}, {3, 3}, ONES, ONES, {1, 1, 1, 1}, 1, ADD_RELU},
     {"groups_wide", 2, 1, 64, 2, 80, {6, 6}, {1, 1}, ONES, ONES, {0}, 1, SCALE_SILU},
     {"depthwise", 2, 2, 40, 40, 40, {9, 11}, {3, 3}, ONES, ONES, {1, 1, 1, 1}, 1, CLIP},
-    {"depthwise_stride", 2, 1, 33, 33, 33, {9, 10}, {3, 3}, {2, 2}, ONES, {1, 1, 1, 1}, 1, SCALE_SILU},
+    {"depthwise_stride",
+     2,
+     1,
+     33,
+     33,
+     33,
+     {9, 10},
+     {3, 3},
+     {2, 2},
+     ONES,
+     {1, 1, 1, 1},
+     1,
+     SCALE_SILU},
     {"depthwise_5x5", 2, 1, 16, 16, 16, {7, 7}, {5, 5}, ONES, ONES, {2, 2, 2, 2}, 0, ADD_RELU},
     {"depthwise_few", 2, 1, 3, 3, 3, {7, 7}, {3, 3}, ONES, {2, 2}, {2, 2, 2, 2}, 1, NONE},
     {"depthwise_times_2", 2, 1, 6, 6, 12, {7, 7}, {3, 3}, ONES, ONES, {1, 1, 1, 1}, 1, CLIP},
@@ -48,7 +64,19 @@ static const conv_case cases[] = {
     {"1d_depthwise", 1, 1, 20, 20, 20, {30}, {7}, ONES, {2}, {6, 6}, 1, CLIP},
     {"2d_as_1d", 2, 1, 6, 1, 17, {40, 1}, {9, 1}, {3, 1}, ONES, {4, 0, 4, 0}, 1, CLIP},
     {"3d", 3, 1, 5, 1, 7, {4, 5, 6}, {3, 3, 3}, {1, 2, 1}, ONES, {1, 1, 1, 1, 1, 1}, 1, CLIP},
-    {"3d_depthwise", 3, 1, 17, 17, 17, {4, 5, 6}, {3, 1, 3}, ONES, ONES, {1, 0, 1, 1, 0, 1}, 1, CLIP},
+    {"3d_depthwise",
+     3,
+     1,
+     17,
+     17,
+     17,
+     {4, 5, 6},
+     {3, 1, 3},
+     ONES,
+     ONES,
+     {1, 0, 1, 1, 0, 1},
+     1,
+     CLIP},
     {"rows_many", 2, 1, 8, 1, 12, {40, 41}, {3, 3}, ONES, ONES, {1, 1, 1, 1}, 1, ADD_RELU},
     {"no_pictures", 2, 0, 8, 1, 12, {4, 4}, {3, 3}, ONES, ONES, {1, 1, 1, 1}, 1, NONE},
 };
@@ -57,7 +85,8 @@ static const hone_instr clip[] = {{.op = HONE_SCALAR_constant, .value = -0.25f},
                                   {.op = HONE_SCALAR_max, .arg = {0, 1}},
                                   {.op = HONE_SCALAR_constant, .value = 0.75f},
                                   {.op = HONE_SCALAR_min, .arg = {3, 2}}};
-static const hone_instr add_relu[] = {{.op = HONE_SCALAR_add, .arg = {1, 0}}, {.op = HONE_SCALAR_relu, .arg = {2}}};
+static const hone_instr add_relu[] = {{.op = HONE_SCALAR_add, .arg = {1, 0}},
+                                      {.op = HONE_SCALAR_relu, .arg = {2}}};
 static const hone_instr scale_silu[] = {{.op = HONE_SCALAR_mul, .arg = {0, 1}},
                                         {.op = HONE_SCALAR_sigmoid, .arg = {2}},
                                         {.op = HONE_SCALAR_mul, .arg = {2, 3}}};
@@ -73,7 +102,10 @@ static shape shape_of(const conv_case *c)
     shape s = {.in_pixels = 1, .out_pixels = 1, .taps = 1};
 
     for (int d = 0; d < c->n; d++) {
-        s.out[d] = (c->in[d] + c->pad[d] + c->pad[c->n + d] - c->dilation[d] * (c->kernel[d] - 1) - 1) / c->stride[d] + 1;
+        s.out[d] =
+            (c->in[d] + c->pad[d] + c->pad[c->n + d] - c->dilation[d] * (c->kernel[d] - 1) - 1) /
+                c->stride[d] +
+            1;
         s.in_pixels *= c->in[d];
         s.out_pixels *= s.out[d];
         s.taps *= c->kernel[d];
@@ -116,8 +148,8 @@ static int64_t tap_pixel(const conv_case *c, const shape *s, int64_t out, int64_
     return pixel;
 }
 
-static double convolve(const conv_case *c, const shape *s, const t_tensor *x, const t_tensor *w, bool last, int64_t n,
-                       int64_t o, int64_t pixel)
+static double convolve(const conv_case *c, const shape *s, const t_tensor *x, const t_tensor *w,
+                       bool last, int64_t n, int64_t o, int64_t pixel)
 {
     const int64_t c0 = o / s->out_group * s->in_group;
     double sum = 0;
@@ -145,11 +177,16 @@ static void run_case(const conv_case *c, bool last)
 {
     const shape s = shape_of(c);
     hone_dims wd = {.rank = c->n + 2, .dim = {c->outputs, s.in_group}}, sd;
-    t_tensor x = t_make(HONE_F32, dims_of(c->n, c->batch, c->channels, c->in, last)), w, bias, extra;
+    t_tensor x = t_make(HONE_F32, dims_of(c->n, c->batch, c->channels, c->in, last)), w, bias,
+             extra;
     t_tensor y = t_make(HONE_F32, dims_of(c->n, c->batch, c->outputs, s.out, last));
     hone_attrs attrs = {0};
     hone_tensor *in[4], *out[] = {&y.t};
-    hone_cpu_call call = {.op = HONE_OP_conv, .attrs = &attrs, .n_in = c->epilogue > CLIP ? 4 : 3, .n_out = 1, .in = in,
+    hone_cpu_call call = {.op = HONE_OP_conv,
+                          .attrs = &attrs,
+                          .n_in = c->epilogue > CLIP ? 4 : 3,
+                          .n_out = 1,
+                          .in = in,
                           .out = out};
     double *want = calloc((size_t)hone_tensor_count(&y.t) + 1, sizeof *want);
 
@@ -160,16 +197,22 @@ static void run_case(const conv_case *c, bool last)
     extra = t_make(HONE_F32, c->epilogue == ADD_RELU ? y.t.shape : sd);
     t_fill(&x, 1, 1.0), t_fill(&w, 2, 1.0), t_fill(&bias, 3, 1.0), t_fill(&extra, 4, 1.0);
     in[0] = &x.t, in[1] = &w.t, in[2] = c->bias ? &bias.t : NULL, in[3] = &extra.t;
-    attrs.conv = (hone_attrs_conv){.group = c->group, .strides = {c->n, c->stride}, .dilations = {c->n, c->dilation},
-                                   .pads = {2 * c->n, c->pad}, .layout = last ? HONE_LAYOUT_LAST : HONE_LAYOUT_FIRST,
+    attrs.conv = (hone_attrs_conv){.group = c->group,
+                                   .strides = {c->n, c->stride},
+                                   .dilations = {c->n, c->dilation},
+                                   .pads = {2 * c->n, c->pad},
+                                   .layout = last ? HONE_LAYOUT_LAST : HONE_LAYOUT_FIRST,
                                    .program = c->epilogue ? &programs[c->epilogue] : NULL};
     for (int64_t n = 0; n < c->batch; n++) {
         for (int64_t o = 0; o < c->outputs; o++) {
             for (int64_t p = 0; p < s.out_pixels; p++) {
                 const int64_t to = at(n, o, p, c->outputs, s.out_pixels, last);
-                const double sum = convolve(c, &s, &x, &w, last, n, o, p) + (c->bias ? t_get(&bias, o) : 0);
-                want[to] = finish(c, sum, c->epilogue == ADD_RELU ? t_get(&extra, to)
-                                          : c->epilogue == SCALE_SILU ? t_get(&extra, o) : 0);
+                const double sum =
+                    convolve(c, &s, &x, &w, last, n, o, p) + (c->bias ? t_get(&bias, o) : 0);
+                want[to] = finish(c, sum,
+                                  c->epilogue == ADD_RELU     ? t_get(&extra, to)
+                                  : c->epilogue == SCALE_SILU ? t_get(&extra, o)
+                                                              : 0);
             }
         }
     }

@@ -1,5 +1,5 @@
-/* Deformable convolution: with offsets that are nothing it is a convolution; whole offsets shift it, halves average; the
- * mask scales taps; offsets from nowhere (NaN, far outside) see zeros. */
+/* Deformable convolution: with offsets that are nothing it is a convolution; whole offsets shift
+ * it, halves average; the mask scales taps; offsets from nowhere (NaN, far outside) see zeros. */
 #include "kernel_test.h"
 
 #define C 4
@@ -21,7 +21,8 @@ static double look(const t_tensor *x, int64_t c, double h, double w)
     return sum;
 }
 
-static double output(t_tensor in[5], int64_t group, int64_t offset_group, int64_t o, int64_t oh, int64_t ow)
+static double output(t_tensor in[5], int64_t group, int64_t offset_group, int64_t o, int64_t oh,
+                     int64_t ow)
 {
     const int64_t in_group = C / group, c0 = o / (O / group) * in_group, at = oh * S + ow;
     double sum = t_get(&in[3], o);
@@ -32,23 +33,34 @@ static double output(t_tensor in[5], int64_t group, int64_t offset_group, int64_
             const int64_t place = (g * 9 + t) * 2 * S * S + at;
             const double x = look(&in[0], c0 + c, (double)(oh - 1 + t / 3) + t_get(&in[2], place),
                                   (double)(ow - 1 + t % 3) + t_get(&in[2], place + S * S));
-            sum += x * t_get(&in[4], (g * 9 + t) * S * S + at) * t_get(&in[1], (o * in_group + c) * 9 + t);
+            sum += x * t_get(&in[4], (g * 9 + t) * S * S + at) *
+                   t_get(&in[1], (o * in_group + c) * 9 + t);
         }
     }
     return sum;
 }
 
-static void run_case(const char *name, int64_t group, int64_t offset_group, double amount, float first)
+static void run_case(const char *name, int64_t group, int64_t offset_group, double amount,
+                     float first)
 {
     static const int64_t ones[] = {1, 1, 1, 1};
-    t_tensor in[5] = {t_make(HONE_F32, DIMS(1, C, S, S)), t_make(HONE_F32, DIMS(O, C / group, 3, 3)),
+    t_tensor in[5] = {t_make(HONE_F32, DIMS(1, C, S, S)),
+                      t_make(HONE_F32, DIMS(O, C / group, 3, 3)),
                       t_make(HONE_F32, DIMS(1, offset_group * 18, S, S)), t_make(HONE_F32, DIMS(O)),
                       t_make(HONE_F32, DIMS(1, offset_group * 9, S, S))};
     t_tensor y = t_make(HONE_F32, DIMS(1, O, S, S));
     hone_tensor *tensors[] = {&in[0].t, &in[1].t, &in[2].t, &in[3].t, &in[4].t}, *out[] = {&y.t};
-    hone_attrs attrs = {.deform_conv = {.group = group, .offset_group = offset_group, .strides = {2, ones},
-                                        .dilations = {2, ones}, .pads = {4, ones}}};
-    hone_cpu_call call = {.op = HONE_OP_deform_conv, .attrs = &attrs, .n_in = 5, .n_out = 1, .in = tensors, .out = out};
+    hone_attrs attrs = {.deform_conv = {.group = group,
+                                        .offset_group = offset_group,
+                                        .strides = {2, ones},
+                                        .dilations = {2, ones},
+                                        .pads = {4, ones}}};
+    hone_cpu_call call = {.op = HONE_OP_deform_conv,
+                          .attrs = &attrs,
+                          .n_in = 5,
+                          .n_out = 1,
+                          .in = tensors,
+                          .out = out};
     double want[O * S * S];
 
     for (int k = 0; k < 5; k++)

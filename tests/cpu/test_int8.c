@@ -1,5 +1,6 @@
-/* Integer products, bit for bit against sums in 64-bit integers: both signs of both operands, extreme values (where 8-bit
- * multiply-adds saturate), zero points, batches, groups, requantised outputs. */
+/* Integer products, bit for bit against sums in 64-bit integers: both signs of both operands,
+ * extreme values (where 8-bit multiply-adds saturate), zero points, batches, groups, requantised
+ * outputs. */
 #include "kernel_test.h"
 
 static void fill_bytes(t_tensor *x, uint64_t seed, bool extreme)
@@ -8,7 +9,8 @@ static void fill_bytes(t_tensor *x, uint64_t seed, bool extreme)
     uint8_t *p = x->t.data;
     for (size_t i = 0; i < x->bytes; i++) {
         const double r = t_random(&state);
-        const uint8_t high = x->t.dtype == HONE_I8 ? 127 : 255, low = x->t.dtype == HONE_I8 ? 0x80 : 0;
+        const uint8_t high = x->t.dtype == HONE_I8 ? 127 : 255,
+                      low = x->t.dtype == HONE_I8 ? 0x80 : 0;
         p[i] = extreme ? (r < 0.4 ? high : low) : (uint8_t)(int)(r * 128 + 128);
     }
 }
@@ -43,12 +45,15 @@ static void run_matmul(const matmul_case *c)
     t_tensor az = t_make(c->a, c->zeros_per_line ? DIMS(c->m) : SCALAR_DIMS);
     t_tensor bz = t_make(c->b, c->zeros_per_line ? DIMS(c->n) : SCALAR_DIMS);
     t_tensor y = t_make(HONE_I32, DIMS(c->batch, c->m, c->n));
-    hone_tensor *in[] = {&a.t, &b.t, c->zeros ? &az.t : NULL, c->zeros ? &bz.t : NULL}, *out[] = {&y.t};
+    hone_tensor *in[] = {&a.t, &b.t, c->zeros ? &az.t : NULL, c->zeros ? &bz.t : NULL},
+                *out[] = {&y.t};
     hone_attrs attrs = {0};
-    hone_cpu_call call = {.op = HONE_OP_matmul_integer, .attrs = &attrs, .n_in = 4, .n_out = 1, .in = in, .out = out};
+    hone_cpu_call call = {
+        .op = HONE_OP_matmul_integer, .attrs = &attrs, .n_in = 4, .n_out = 1, .in = in, .out = out};
     double *want = calloc((size_t)(c->batch * c->m * c->n), sizeof *want);
 
-    fill_bytes(&a, 1, c->extreme), fill_bytes(&b, 2, c->extreme), fill_bytes(&az, 3, false), fill_bytes(&bz, 4, false);
+    fill_bytes(&a, 1, c->extreme), fill_bytes(&b, 2, c->extreme), fill_bytes(&az, 3, false),
+        fill_bytes(&bz, 4, false);
     for (int64_t i = 0; i < c->batch * c->m * c->n; i++) {
         const int64_t n = i % c->n, m = i / c->n % c->m, batch = i / c->n / c->m;
         const int64_t za = c->zeros ? byte_at(&az, c->zeros_per_line ? m : 0) : 0;
@@ -79,26 +84,34 @@ static double requantised(int64_t sum, double factor, double zero, hone_dtype t)
 
 static void test_qlinear_matmul(void **state)
 {
-    t_tensor a = t_make(HONE_U8, DIMS(7, 30)), b = t_make(HONE_I8, DIMS(30, 21)), y = t_make(HONE_I8, DIMS(7, 21));
-    t_tensor as = t_make(HONE_F32, SCALAR_DIMS), bs = t_make(HONE_F32, DIMS(21)), ys = t_make(HONE_F32, SCALAR_DIMS);
-    t_tensor az = t_make(HONE_U8, SCALAR_DIMS), bz = t_make(HONE_I8, DIMS(21)), yz = t_make(HONE_I8, SCALAR_DIMS);
+    t_tensor a = t_make(HONE_U8, DIMS(7, 30)), b = t_make(HONE_I8, DIMS(30, 21)),
+             y = t_make(HONE_I8, DIMS(7, 21));
+    t_tensor as = t_make(HONE_F32, SCALAR_DIMS), bs = t_make(HONE_F32, DIMS(21)),
+             ys = t_make(HONE_F32, SCALAR_DIMS);
+    t_tensor az = t_make(HONE_U8, SCALAR_DIMS), bz = t_make(HONE_I8, DIMS(21)),
+             yz = t_make(HONE_I8, SCALAR_DIMS);
     hone_tensor *in[] = {&a.t, &as.t, &az.t, &b.t, &bs.t, &bz.t, &ys.t, &yz.t}, *out[] = {&y.t};
     hone_attrs attrs = {0};
-    hone_cpu_call call = {.op = HONE_OP_qlinear_matmul, .attrs = &attrs, .n_in = 8, .n_out = 1, .in = in, .out = out};
+    hone_cpu_call call = {
+        .op = HONE_OP_qlinear_matmul, .attrs = &attrs, .n_in = 8, .n_out = 1, .in = in, .out = out};
     double want[7 * 21];
 
     (void)state;
-    fill_bytes(&a, 1, false), fill_bytes(&b, 2, false), fill_bytes(&az, 3, false), fill_bytes(&bz, 4, false);
+    fill_bytes(&a, 1, false), fill_bytes(&b, 2, false), fill_bytes(&az, 3, false),
+        fill_bytes(&bz, 4, false);
     fill_bytes(&yz, 5, false), t_fill(&bs, 6, 0.01);
     *(float *)as.t.data = 0.02f, *(float *)ys.t.data = 0.05f;
     for (int i = 0; i < 7 * 21; i++) {
         int64_t sum = 0;
         for (int k = 0; k < 30; k++)
-            sum += (byte_at(&a, i / 21 * 30 + k) - byte_at(&az, 0)) * (byte_at(&b, k * 21 + i % 21) - byte_at(&bz, i % 21));
-        want[i] = requantised(sum, (double)0.02f * t_get(&bs, i % 21) / (double)0.05f, t_get(&yz, 0), HONE_I8);
+            sum += (byte_at(&a, i / 21 * 30 + k) - byte_at(&az, 0)) *
+                   (byte_at(&b, k * 21 + i % 21) - byte_at(&bz, i % 21));
+        want[i] = requantised(sum, (double)0.02f * t_get(&bs, i % 21) / (double)0.05f,
+                              t_get(&yz, 0), HONE_I8);
     }
     t_run_everywhere("qlinear_matmul", &call, &y, want, 0);
-    t_free(&a), t_free(&b), t_free(&y), t_free(&as), t_free(&bs), t_free(&ys), t_free(&az), t_free(&bz), t_free(&yz);
+    t_free(&a), t_free(&b), t_free(&y), t_free(&as), t_free(&bs), t_free(&ys), t_free(&az),
+        t_free(&bz), t_free(&yz);
 }
 
 typedef struct conv_case {
@@ -129,17 +142,20 @@ static double conv_at(const conv_data *d, int64_t n, int64_t o, int64_t h, int64
     int64_t sum = c->quantised ? byte_at(&d->bias, o) : 0;
 
     for (int64_t t = 0; t < c->kernel * c->kernel; t++) {
-        const int64_t i = h * c->stride - c->pad + t / c->kernel, j = v * c->stride - c->pad + t % c->kernel;
+        const int64_t i = h * c->stride - c->pad + t / c->kernel,
+                      j = v * c->stride - c->pad + t % c->kernel;
         for (int64_t k = 0; i >= 0 && j >= 0 && i < c->size && j < c->size && k < in_group; k++) {
             const int64_t at = d->last ? ((n * c->size + i) * c->size + j) * c->channels + c0 + k
                                        : ((n * c->channels + c0 + k) * c->size + i) * c->size + j;
             sum += (byte_at(&d->x, at) - byte_at(&d->xz, 0)) *
-                   (byte_at(&d->w, (o * in_group + k) * c->kernel * c->kernel + t) - byte_at(&d->wz, o));
+                   (byte_at(&d->w, (o * in_group + k) * c->kernel * c->kernel + t) -
+                    byte_at(&d->wz, o));
         }
     }
     if (!c->quantised)
         return (double)sum;
-    return requantised(sum, t_get(&d->xs, 0) * t_get(&d->ws, o) / t_get(&d->ys, 0), t_get(&d->yz, 0), c->x);
+    return requantised(sum, t_get(&d->xs, 0) * t_get(&d->ws, o) / t_get(&d->ys, 0),
+                       t_get(&d->yz, 0), c->x);
 }
 
 static void run_conv(const conv_case *c, bool last)
@@ -149,36 +165,53 @@ static void run_conv(const conv_case *c, bool last)
     hone_attrs attrs = {0};
     double *want;
 
-    d.x = t_make(c->x, last ? DIMS(2, c->size, c->size, c->channels) : DIMS(2, c->channels, c->size, c->size));
+    d.x = t_make(c->x, last ? DIMS(2, c->size, c->size, c->channels)
+                            : DIMS(2, c->channels, c->size, c->size));
     d.w = t_make(c->w, DIMS(c->outputs, c->channels / c->group, c->kernel, c->kernel));
     d.y = t_make(c->quantised ? c->x : HONE_I32,
                  last ? DIMS(2, d.out, d.out, c->outputs) : DIMS(2, c->outputs, d.out, d.out));
-    d.xz = t_make(c->x, SCALAR_DIMS), d.wz = t_make(c->w, DIMS(c->outputs)), d.yz = t_make(c->x, SCALAR_DIMS);
-    d.xs = t_make(HONE_F32, SCALAR_DIMS), d.ws = t_make(HONE_F32, DIMS(c->outputs)), d.ys = t_make(HONE_F32, SCALAR_DIMS);
+    d.xz = t_make(c->x, SCALAR_DIMS), d.wz = t_make(c->w, DIMS(c->outputs)),
+    d.yz = t_make(c->x, SCALAR_DIMS);
+    d.xs = t_make(HONE_F32, SCALAR_DIMS), d.ws = t_make(HONE_F32, DIMS(c->outputs)),
+    d.ys = t_make(HONE_F32, SCALAR_DIMS);
     d.bias = t_make(HONE_I32, DIMS(c->outputs));
-    fill_bytes(&d.x, 1, false), fill_bytes(&d.w, 2, false), fill_bytes(&d.xz, 3, false), fill_bytes(&d.wz, 4, false);
+    fill_bytes(&d.x, 1, false), fill_bytes(&d.w, 2, false), fill_bytes(&d.xz, 3, false),
+        fill_bytes(&d.wz, 4, false);
     fill_bytes(&d.yz, 5, false), t_fill(&d.ws, 6, 0.01), t_fill(&d.bias, 7, 3000);
     *(float *)d.xs.t.data = 0.03f, *(float *)d.ys.t.data = 0.04f;
     hone_tensor *plain[] = {&d.x.t, &d.w.t, &d.xz.t, &d.wz.t}, *out[] = {&d.y.t};
-    hone_tensor *quant[] = {&d.x.t, &d.xs.t, &d.xz.t, &d.w.t, &d.ws.t, &d.wz.t, &d.ys.t, &d.yz.t, &d.bias.t};
-    hone_cpu_call call = {.op = HONE_OP_conv_integer, .attrs = &attrs, .n_in = 4, .n_out = 1, .in = plain, .out = out};
+    hone_tensor *quant[] = {&d.x.t,  &d.xs.t, &d.xz.t, &d.w.t,   &d.ws.t,
+                            &d.wz.t, &d.ys.t, &d.yz.t, &d.bias.t};
+    hone_cpu_call call = {.op = HONE_OP_conv_integer,
+                          .attrs = &attrs,
+                          .n_in = 4,
+                          .n_out = 1,
+                          .in = plain,
+                          .out = out};
     if (c->quantised) {
-        call = (hone_cpu_call){.op = HONE_OP_qlinear_conv, .attrs = &attrs, .n_in = 9, .n_out = 1, .in = quant, .out = out};
-        attrs.qlinear_conv = (hone_attrs_qlinear_conv){.group = c->group, .strides = {2, strides}, .pads = {4, pads},
-                                                       .layout = last};
+        call = (hone_cpu_call){.op = HONE_OP_qlinear_conv,
+                               .attrs = &attrs,
+                               .n_in = 9,
+                               .n_out = 1,
+                               .in = quant,
+                               .out = out};
+        attrs.qlinear_conv = (hone_attrs_qlinear_conv){
+            .group = c->group, .strides = {2, strides}, .pads = {4, pads}, .layout = last};
     } else {
-        attrs.conv_integer = (hone_attrs_conv_integer){.group = c->group, .strides = {2, strides}, .pads = {4, pads},
-                                                       .layout = last};
+        attrs.conv_integer = (hone_attrs_conv_integer){
+            .group = c->group, .strides = {2, strides}, .pads = {4, pads}, .layout = last};
     }
     want = calloc((size_t)hone_tensor_count(&d.y.t), sizeof *want);
     for (int64_t n = 0; n < 2; n++)
         for (int64_t o = 0; o < c->outputs; o++)
             for (int64_t p = 0; p < d.out * d.out; p++)
-                want[last ? (n * d.out * d.out + p) * c->outputs + o : (n * c->outputs + o) * d.out * d.out + p] =
+                want[last ? (n * d.out * d.out + p) * c->outputs + o
+                          : (n * c->outputs + o) * d.out * d.out + p] =
                     conv_at(&d, n, o, p / d.out, p % d.out);
     t_run_everywhere(c->name, &call, &d.y, want, 0);
     free(want);
-    t_free(&d.x), t_free(&d.w), t_free(&d.y), t_free(&d.xz), t_free(&d.wz), t_free(&d.yz), t_free(&d.xs), t_free(&d.ws);
+    t_free(&d.x), t_free(&d.w), t_free(&d.y), t_free(&d.xz), t_free(&d.wz), t_free(&d.yz),
+        t_free(&d.xs), t_free(&d.ws);
     t_free(&d.ys), t_free(&d.bias);
 }
 

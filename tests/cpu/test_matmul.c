@@ -1,5 +1,5 @@
-/* Matrix products against sums in double precision: shapes around the tile sizes, operands transposed, batches that
- * broadcast, bias, epilogues. */
+/* Matrix products against sums in double precision: shapes around the tile sizes, operands
+ * transposed, batches that broadcast, bias, epilogues. */
 #include "kernel_test.h"
 
 #include "op/program.h"
@@ -48,7 +48,8 @@ static const matmul_case cases[] = {
 };
 
 static const hone_instr relu[] = {{.op = HONE_SCALAR_relu}};
-static const hone_instr add_relu[] = {{.op = HONE_SCALAR_add, .arg = {0, 1}}, {.op = HONE_SCALAR_relu, .arg = {2}}};
+static const hone_instr add_relu[] = {{.op = HONE_SCALAR_add, .arg = {0, 1}},
+                                      {.op = HONE_SCALAR_relu, .arg = {2}}};
 static const hone_instr scale_silu[] = {{.op = HONE_SCALAR_mul, .arg = {0, 1}},
                                         {.op = HONE_SCALAR_sigmoid, .arg = {2}},
                                         {.op = HONE_SCALAR_mul, .arg = {2, 3}}};
@@ -83,7 +84,8 @@ static sizes sizes_of(const matmul_case *c)
 }
 
 /* The number of the operand's matrix in an output batch. */
-static int64_t matrix_of(const hone_dims *d, const hone_dims *out, int out_batch_rank, int64_t batch)
+static int64_t matrix_of(const hone_dims *d, const hone_dims *out, int out_batch_rank,
+                         int64_t batch)
 {
     const int rank = d->rank - 2;
     int64_t at = 0, step = 1;
@@ -110,8 +112,8 @@ static double finish(const matmul_case *c, double x, double other)
     }
 }
 
-static void reference(const matmul_case *c, const sizes *s, const t_tensor *a, const t_tensor *b, const t_tensor *bias,
-                      const t_tensor *extra, double *y)
+static void reference(const matmul_case *c, const sizes *s, const t_tensor *a, const t_tensor *b,
+                      const t_tensor *bias, const t_tensor *extra, double *y)
 {
     const int batch_rank = HONE_MAX(HONE_MAX(c->a.rank, c->b.rank) - 2, 0);
 
@@ -126,7 +128,10 @@ static void reference(const matmul_case *c, const sizes *s, const t_tensor *a, c
         sum *= c->alpha;
         if (c->bias)
             sum += t_get(bias, c->bias == 1 ? n : m);
-        y[i] = finish(c, sum, c->epilogue == ADD_RELU ? t_get(extra, i) : c->epilogue == SCALE_SILU ? t_get(extra, n) : 0);
+        y[i] = finish(c, sum,
+                      c->epilogue == ADD_RELU     ? t_get(extra, i)
+                      : c->epilogue == SCALE_SILU ? t_get(extra, n)
+                                                  : 0);
     }
 }
 
@@ -139,8 +144,12 @@ static void run_case(const matmul_case *c, bool as_gemm)
     hone_tensor *in[] = {&a.t, &b.t, c->bias ? &bias.t : NULL, &extra.t}, *out[] = {&y.t};
     double *want = calloc((size_t)hone_tensor_count(&y.t) + 1, sizeof *want);
     hone_attrs attrs = {0};
-    hone_cpu_call call = {.op = HONE_OP_matmul, .attrs = &attrs, .n_in = c->epilogue > RELU ? 4 : 3, .n_out = 1,
-                          .in = in, .out = out};
+    hone_cpu_call call = {.op = HONE_OP_matmul,
+                          .attrs = &attrs,
+                          .n_in = c->epilogue > RELU ? 4 : 3,
+                          .n_out = 1,
+                          .in = in,
+                          .out = out};
 
     t_fill(&a, 1, 1.0);
     t_fill(&b, 2, 1.0);
@@ -182,11 +191,13 @@ static void test_gemm_cases(void **state)
 /* Infinity and NaN in A reach exactly the rows that they are in. */
 static void test_matmul_nan_rows(void **state)
 {
-    t_tensor a = t_make(HONE_F32, DIMS(20, 8)), b = t_make(HONE_F32, DIMS(8, 24)), y = t_make(HONE_F32, DIMS(20, 24));
+    t_tensor a = t_make(HONE_F32, DIMS(20, 8)), b = t_make(HONE_F32, DIMS(8, 24)),
+             y = t_make(HONE_F32, DIMS(20, 24));
     hone_tensor *in[] = {&a.t, &b.t}, *out[] = {&y.t};
     double *want = calloc(20 * 24, sizeof *want);
     hone_attrs attrs = {.matmul = {.alpha = 1, .program = &programs[RELU]}};
-    hone_cpu_call call = {.op = HONE_OP_matmul, .attrs = &attrs, .n_in = 2, .n_out = 1, .in = in, .out = out};
+    hone_cpu_call call = {
+        .op = HONE_OP_matmul, .attrs = &attrs, .n_in = 2, .n_out = 1, .in = in, .out = out};
 
     (void)state;
     for (int i = 0; i < 160; i++)

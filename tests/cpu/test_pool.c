@@ -1,5 +1,5 @@
-/* The thread pool: every task runs once, by a thread that exists, for any number of threads and tasks, job after job, and
- * after the threads have gone to sleep. */
+/* The thread pool: every task runs once, by a thread that exists, for any number of threads and
+ * tasks, job after job, and after the threads have gone to sleep. */
 #include "kernel_test.h"
 
 #include <stdatomic.h>
@@ -29,7 +29,9 @@ static void test_pool_runs_every_task_once(void **state)
     (void)state;
     for (int threads = 1; threads <= 5; threads++) {
         hone_pool *pool;
-        assert_int_equal(hone_pool_create(NULL, &(hone_pool_options){.n_threads = threads, .spin_us = 5}, &pool), HONE_OK);
+        assert_int_equal(
+            hone_pool_create(NULL, &(hone_pool_options){.n_threads = threads, .spin_us = 5}, &pool),
+            HONE_OK);
         assert_int_equal(hone_pool_threads(pool), threads);
         for (int round = 0; round < 20; round++) {
             for (int k = 0; k < HONE_COUNT(tasks); k++) {
@@ -53,7 +55,8 @@ static void test_pool_many_short_jobs(void **state)
     hone_pool *pool;
 
     (void)state;
-    assert_int_equal(hone_pool_create(NULL, &(hone_pool_options){.n_threads = 3, .spin_us = 1}, &pool), HONE_OK);
+    assert_int_equal(
+        hone_pool_create(NULL, &(hone_pool_options){.n_threads = 3, .spin_us = 1}, &pool), HONE_OK);
     memset(&j, 0, sizeof j);
     j.threads = 3;
     for (int i = 0; i < 2000; i++)
@@ -69,13 +72,18 @@ static void test_pool_options(void **state)
 
     (void)state;
     assert_true(hone_pool_default_threads() >= 1);
-    assert_int_equal(hone_pool_create(NULL, &(hone_pool_options){.n_threads = -1}, &pool), HONE_ERR_ARGUMENT);
-    assert_int_equal(hone_pool_create(NULL, &(hone_pool_options){.n_threads = 1 << 20}, &pool), HONE_ERR_ARGUMENT);
+    assert_int_equal(hone_pool_create(NULL, &(hone_pool_options){.n_threads = -1}, &pool),
+                     HONE_ERR_ARGUMENT);
+    assert_int_equal(hone_pool_create(NULL, &(hone_pool_options){.n_threads = 1 << 20}, &pool),
+                     HONE_ERR_ARGUMENT);
     assert_null(pool);
-    assert_int_equal(hone_pool_create(NULL, &(hone_pool_options){.n_threads = 64, .count_only = true}, &pool), HONE_OK);
+    assert_int_equal(
+        hone_pool_create(NULL, &(hone_pool_options){.n_threads = 64, .count_only = true}, &pool),
+        HONE_OK);
     assert_int_equal(hone_pool_threads(pool), 64);
     hone_pool_destroy(pool);
-    assert_int_equal(hone_pool_create(NULL, &(hone_pool_options){.n_threads = 2, .pin = true}, &pool), HONE_OK);
+    assert_int_equal(
+        hone_pool_create(NULL, &(hone_pool_options){.n_threads = 2, .pin = true}, &pool), HONE_OK);
     hone_pool_destroy(pool);
     hone_pool_destroy(NULL);
 }

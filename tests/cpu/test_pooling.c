@@ -1,5 +1,6 @@
-/* Pooling against its definition in double precision: both layouts, padding of both kinds, dilation, windows larger than
- * the picture, indices, p-norms, whole pictures; NaN wins a maximum. */
+/* Pooling against its definition in double precision: both layouts, padding of both kinds,
+ * dilation, windows larger than the picture, indices, p-norms, whole pictures; NaN wins a maximum.
+ */
 #include "kernel_test.h"
 
 typedef struct pool_case {
@@ -10,7 +11,10 @@ typedef struct pool_case {
     int64_t p;
 } pool_case;
 
-#define ONES {1, 1}
+#define ONES                                                                                       \
+    {                                                                                              \
+        1, 1                                                                                       \
+    }
 static const pool_case cases[] = {
     {"max_2x2", HONE_OP_max_pool, 1, 16, {8, 8}, {2, 2}, {2, 2}, ONES, {0}, 0, 0},
     {"max_3x3", HONE_OP_max_pool, 2, 21, {9, 11}, {3, 3}, {2, 2}, ONES, {1, 1, 1, 1}, 0, 0},
@@ -19,7 +23,17 @@ static const pool_case cases[] = {
     {"max_wide", HONE_OP_max_pool, 1, 900, {4, 40}, {3, 3}, ONES, ONES, {1, 1, 1, 1}, 0, 0},
     {"average_2x2", HONE_OP_average_pool, 1, 16, {8, 8}, {2, 2}, {2, 2}, ONES, {0}, 0, 0},
     {"average_padded", HONE_OP_average_pool, 2, 19, {7, 9}, {3, 3}, ONES, ONES, {1, 1, 1, 1}, 0, 0},
-    {"average_counted", HONE_OP_average_pool, 2, 19, {7, 9}, {3, 3}, {2, 2}, ONES, {1, 1, 1, 1}, 1, 0},
+    {"average_counted",
+     HONE_OP_average_pool,
+     2,
+     19,
+     {7, 9},
+     {3, 3},
+     {2, 2},
+     ONES,
+     {1, 1, 1, 1},
+     1,
+     0},
     {"average_whole", HONE_OP_average_pool, 1, 33, {7, 7}, {7, 7}, ONES, ONES, {0}, 0, 0},
     {"lp", HONE_OP_lp_pool, 1, 9, {7, 8}, {3, 2}, {2, 1}, ONES, {1, 0, 1, 1}, 0, 2},
     {"lp_3", HONE_OP_lp_pool, 1, 9, {7, 8}, {3, 2}, {2, 1}, ONES, {0}, 0, 3},
@@ -31,8 +45,8 @@ static int64_t at(int64_t n, int64_t c, int64_t pixel, int64_t channels, int64_t
     return last ? (n * pixels + pixel) * channels + c : (n * channels + c) * pixels + pixel;
 }
 
-static double window(const pool_case *c, const t_tensor *x, bool last, int64_t n, int64_t ch, int64_t oh, int64_t ow,
-                     int64_t *best)
+static double window(const pool_case *c, const t_tensor *x, bool last, int64_t n, int64_t ch,
+                     int64_t oh, int64_t ow, int64_t *best)
 {
     double sum = c->op == HONE_OP_max_pool ? -INFINITY : 0;
     int64_t inside = 0, counted = 0;
@@ -44,7 +58,8 @@ static double window(const pool_case *c, const t_tensor *x, bool last, int64_t n
         counted += h < c->in[0] + c->pad[2] && w < c->in[1] + c->pad[3];
         if (h < 0 || w < 0 || h >= c->in[0] || w >= c->in[1])
             continue;
-        const double v = t_get(x, at(n, ch, h * c->in[1] + w, c->channels, c->in[0] * c->in[1], last));
+        const double v =
+            t_get(x, at(n, ch, h * c->in[1] + w, c->channels, c->in[0] * c->in[1], last));
         inside++;
         if (c->op == HONE_OP_average_pool)
             sum += v;
@@ -62,31 +77,47 @@ static double window(const pool_case *c, const t_tensor *x, bool last, int64_t n
 
 static void set_attrs(const pool_case *c, bool last, hone_attrs *a)
 {
-    const hone_ints kernel = {2, c->kernel}, strides = {2, c->stride}, dilations = {2, c->dilation}, pads = {4, c->pad};
+    const hone_ints kernel = {2, c->kernel}, strides = {2, c->stride}, dilations = {2, c->dilation},
+                    pads = {4, c->pad};
 
     if (c->op == HONE_OP_max_pool)
-        a->max_pool = (hone_attrs_max_pool){.kernel_shape = kernel, .strides = strides, .dilations = dilations,
-                                            .pads = pads, .layout = last};
+        a->max_pool = (hone_attrs_max_pool){.kernel_shape = kernel,
+                                            .strides = strides,
+                                            .dilations = dilations,
+                                            .pads = pads,
+                                            .layout = last};
     else if (c->op == HONE_OP_lp_pool)
-        a->lp_pool = (hone_attrs_lp_pool){.kernel_shape = kernel, .strides = strides, .dilations = dilations,
-                                          .pads = pads, .p = c->p, .layout = last};
+        a->lp_pool = (hone_attrs_lp_pool){.kernel_shape = kernel,
+                                          .strides = strides,
+                                          .dilations = dilations,
+                                          .pads = pads,
+                                          .p = c->p,
+                                          .layout = last};
     else
-        a->average_pool = (hone_attrs_average_pool){.kernel_shape = kernel, .strides = strides, .dilations = dilations,
-                                                    .pads = pads, .count_include_pad = c->count_pad, .layout = last};
+        a->average_pool = (hone_attrs_average_pool){.kernel_shape = kernel,
+                                                    .strides = strides,
+                                                    .dilations = dilations,
+                                                    .pads = pads,
+                                                    .count_include_pad = c->count_pad,
+                                                    .layout = last};
 }
 
 static void run_case(const pool_case *c, bool last, bool with_indices)
 {
     int64_t out[2], best;
     for (int d = 0; d < 2; d++)
-        out[d] = (c->in[d] + c->pad[d] + c->pad[2 + d] - c->dilation[d] * (c->kernel[d] - 1) - 1) / c->stride[d] + 1;
-    const hone_dims yd = last ? DIMS(c->batch, out[0], out[1], c->channels) : DIMS(c->batch, c->channels, out[0], out[1]);
+        out[d] = (c->in[d] + c->pad[d] + c->pad[2 + d] - c->dilation[d] * (c->kernel[d] - 1) - 1) /
+                     c->stride[d] +
+                 1;
+    const hone_dims yd = last ? DIMS(c->batch, out[0], out[1], c->channels)
+                              : DIMS(c->batch, c->channels, out[0], out[1]);
     t_tensor x = t_make(HONE_F32, last ? DIMS(c->batch, c->in[0], c->in[1], c->channels)
                                        : DIMS(c->batch, c->channels, c->in[0], c->in[1]));
     t_tensor y = t_make(HONE_F32, yd), indices = t_make(HONE_I64, yd);
     hone_tensor *in[] = {&x.t}, *outs[] = {&y.t, with_indices ? &indices.t : NULL};
     hone_attrs attrs = {0};
-    hone_cpu_call call = {.op = c->op, .attrs = &attrs, .n_in = 1, .n_out = 2, .in = in, .out = outs};
+    hone_cpu_call call = {
+        .op = c->op, .attrs = &attrs, .n_in = 1, .n_out = 2, .in = in, .out = outs};
     const int64_t count = hone_tensor_count(&y.t);
     double *want = calloc((size_t)count + 1, sizeof *want);
     int64_t *want_index = calloc((size_t)count + 1, sizeof *want_index);
@@ -129,7 +160,8 @@ static void test_max_pool_indices(void **state)
 
 static void test_global_pools(void **state)
 {
-    static const int ops[] = {HONE_OP_global_average_pool, HONE_OP_global_max_pool, HONE_OP_global_lp_pool};
+    static const int ops[] = {HONE_OP_global_average_pool, HONE_OP_global_max_pool,
+                              HONE_OP_global_lp_pool};
     const int64_t channels = 75, pixels = 35;
 
     (void)state;
@@ -140,7 +172,8 @@ static void test_global_pools(void **state)
         t_tensor y = t_make(HONE_F32, last ? DIMS(2, 1, 1, channels) : DIMS(2, channels, 1, 1));
         hone_tensor *in[] = {&x.t}, *out[] = {&y.t};
         hone_attrs attrs = {0};
-        hone_cpu_call call = {.op = op, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = in, .out = out};
+        hone_cpu_call call = {
+            .op = op, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = in, .out = out};
         double want[2 * 75];
         if (op == HONE_OP_global_lp_pool)
             attrs.global_lp_pool = (hone_attrs_global_lp_pool){.p = 2, .layout = last};
@@ -150,10 +183,15 @@ static void test_global_pools(void **state)
         for (int64_t i = 0; i < 2 * channels; i++) {
             double sum = op == HONE_OP_global_max_pool ? -INFINITY : 0;
             for (int64_t p = 0; p < pixels; p++) {
-                const double v = t_get(&x, at(i / channels, i % channels, p, channels, pixels, last));
-                sum = op == HONE_OP_global_max_pool ? fmax(sum, v) : sum + (op == HONE_OP_global_lp_pool ? v * v : v);
+                const double v =
+                    t_get(&x, at(i / channels, i % channels, p, channels, pixels, last));
+                sum = op == HONE_OP_global_max_pool
+                          ? fmax(sum, v)
+                          : sum + (op == HONE_OP_global_lp_pool ? v * v : v);
             }
-            want[i] = op == HONE_OP_global_average_pool ? sum / (double)pixels : op == HONE_OP_global_lp_pool ? sqrt(sum) : sum;
+            want[i] = op == HONE_OP_global_average_pool ? sum / (double)pixels
+                      : op == HONE_OP_global_lp_pool    ? sqrt(sum)
+                                                        : sum;
         }
         t_run_everywhere(hone_ops[op].name, &call, &y, want, 1e-5);
         t_free(&x), t_free(&y);

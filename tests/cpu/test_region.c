@@ -1,10 +1,12 @@
-/* Pointwise programs: every scalar function over ordinary and special arguments against libm in double precision; broadcast
- * operands of all kinds; element types in and out; whole programs against evaluation one element at a time. */
+/* Pointwise programs: every scalar function over ordinary and special arguments against libm in
+ * double precision; broadcast operands of all kinds; element types in and out; whole programs
+ * against evaluation one element at a time. */
 #include "kernel_test.h"
 
 #include "op/program.h"
 
-/* ---- every scalar function ------------------------------------------------------------------------------------------- */
+/* ---- every scalar function
+ * ------------------------------------------------------------------------------------------- */
 
 static double exact(hone_scalar op, double a, double b, double c)
 {
@@ -27,8 +29,9 @@ static double exact(hone_scalar op, double a, double b, double c)
 }
 
 #define N 4099
-static float special[] = {0.0f, -0.0f, 1.0f, -1.0f, 0.5f, 2.5f, -2.5f, 1e-30f, -1e-30f, 1e-40f, 88.0f, -88.0f, 90.0f, -105.0f,
-                          1e30f, -1e30f, INFINITY, -INFINITY, NAN, 3.0f, 2.0f, 9000.0f, 0.999999f, 1.000001f};
+static float special[] = {0.0f,     -0.0f,     1.0f,  -1.0f,  0.5f,  2.5f,    -2.5f,     1e-30f,
+                          -1e-30f,  1e-40f,    88.0f, -88.0f, 90.0f, -105.0f, 1e30f,     -1e30f,
+                          INFINITY, -INFINITY, NAN,   3.0f,   2.0f,  9000.0f, 0.999999f, 1.000001f};
 
 static void fill_arguments(float *x, uint64_t seed)
 {
@@ -43,7 +46,8 @@ static bool close_enough(double got, double want)
         return isnan(got);
     if (isinf((float)want) || got == want)
         return got == (double)(float)want;
-    return fabs(got - want) <= 1e-6 * fabs(want) + 2e-38; /* results under the normal range may be zero */
+    return fabs(got - want) <=
+           1e-6 * fabs(want) + 2e-38; /* results under the normal range may be zero */
 }
 
 static void run_scalar(hone_scalar op, t_tensor in[3], t_tensor *y)
@@ -52,20 +56,25 @@ static void run_scalar(hone_scalar op, t_tensor in[3], t_tensor *y)
     const hone_program program = {.n_in = 3, .n_instr = 1, .instr = &instr};
     const hone_attrs attrs = {.pointwise = {.program = &program, .to = HONE_F32}};
     hone_tensor *tensors[] = {&in[0].t, &in[1].t, &in[2].t}, *out[] = {&y->t};
-    hone_cpu_call call = {.op = HONE_OP_pointwise, .attrs = &attrs, .n_in = 3, .n_out = 1, .in = tensors, .out = out};
+    hone_cpu_call call = {
+        .op = HONE_OP_pointwise, .attrs = &attrs, .n_in = 3, .n_out = 1, .in = tensors, .out = out};
 
     t_run_call(&call, (t_run){false, 2});
     t_check_guards(y);
     for (int i = 0; i < N; i++) {
-        const float a = ((float *)in[0].t.data)[i], b = ((float *)in[1].t.data)[i], c = ((float *)in[2].t.data)[i];
+        const float a = ((float *)in[0].t.data)[i], b = ((float *)in[1].t.data)[i],
+                    c = ((float *)in[2].t.data)[i];
         const double got = ((float *)y->t.data)[i], want = exact(op, a, b, c);
-        /* Trigonometric functions near their zeros, and a * b + c where it cancels, are right to the
-         * roundings of what they are made of. */
-        const bool near = ((op == HONE_SCALAR_sin || op == HONE_SCALAR_cos) && fabs(got - want) < 2e-7) ||
-                          (op == HONE_SCALAR_fma && fabs(got - want) <= 1e-7 * (fabs((double)a * b) + fabs((double)c)));
+        /* Trigonometric functions near their zeros, and a * b + c where it cancels, are right to
+         * the roundings of what they are made of. */
+        const bool near =
+            ((op == HONE_SCALAR_sin || op == HONE_SCALAR_cos) && fabs(got - want) < 2e-7) ||
+            (op == HONE_SCALAR_fma &&
+             fabs(got - want) <= 1e-7 * (fabs((double)a * b) + fabs((double)c)));
         if (!near && !close_enough(got, want))
-            fail_msg("%s at %s(%.9g, %.9g, %.9g): %.9g, not %.9g", hone_cpu_level_text(hone_cpu_level_now()),
-                     hone_scalar_names[op], (double)a, (double)b, (double)c, got, want);
+            fail_msg("%s at %s(%.9g, %.9g, %.9g): %.9g, not %.9g",
+                     hone_cpu_level_text(hone_cpu_level_now()), hone_scalar_names[op], (double)a,
+                     (double)b, (double)c, got, want);
     }
 }
 
@@ -78,7 +87,8 @@ static void test_region_scalars(void **state)
         in[k] = t_make(HONE_F32, DIMS(N));
         fill_arguments(in[k].t.data, (uint64_t)k + 1);
         for (int i = 0; i < HONE_COUNT(special) * HONE_COUNT(special); i++)
-            ((float *)in[k].t.data)[i] = special[k == 0 ? i % HONE_COUNT(special) : i / HONE_COUNT(special)];
+            ((float *)in[k].t.data)[i] =
+                special[k == 0 ? i % HONE_COUNT(special) : i / HONE_COUNT(special)];
     }
     for (int level = HONE_CPU_SCALAR; level <= HONE_CPU_NEON; level++) {
         if (!hone_cpu_set_level((hone_cpu_level)level))
@@ -89,7 +99,8 @@ static void test_region_scalars(void **state)
     t_free(&in[0]), t_free(&in[1]), t_free(&in[2]), t_free(&y);
 }
 
-/* ---- broadcasting and types ------------------------------------------------------------------------------------------ */
+/* ---- broadcasting and types
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct region_case {
     const char *name;
@@ -98,28 +109,83 @@ typedef struct region_case {
 } region_case;
 
 static const region_case cases[] = {
-    {"same", {{2, {7, 33}}, {2, {7, 33}}, {2, {7, 33}}}, {2, {7, 33}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"scalar", {{0, {0}}, {2, {7, 33}}, {1, {1}}}, {2, {7, 33}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"all_scalar", {{0, {0}}, {0, {0}}, {0, {0}}}, {0, {0}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"row", {{1, {33}}, {2, {7, 33}}, {2, {1, 33}}}, {2, {7, 33}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"column", {{2, {70, 1}}, {2, {70, 33}}, {2, {70, 1}}}, {2, {70, 33}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"long_rows", {{2, {3, 1}}, {1, {2500}}, {2, {3, 2500}}}, {2, {3, 2500}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"outer", {{2, {9, 1}}, {2, {1, 40}}, {0, {0}}}, {2, {9, 40}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"middle", {{3, {4, 1, 9}}, {3, {4, 5, 9}}, {3, {1, 5, 1}}}, {3, {4, 5, 9}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"channels_first", {{4, {2, 3, 8, 8}}, {4, {1, 3, 1, 1}}, {4, {2, 1, 8, 8}}}, {4, {2, 3, 8, 8}},
-     {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"types", {{2, {7, 33}}, {2, {7, 33}}, {1, {33}}}, {2, {7, 33}}, {HONE_F16, HONE_I32, HONE_BF16}, HONE_F16},
-    {"bools", {{2, {7, 33}}, {2, {7, 1}}, {1, {33}}}, {2, {7, 33}}, {HONE_BOOL, HONE_U8, HONE_I64}, HONE_BOOL},
-    {"to_bf16", {{1, {70}}, {1, {70}}, {1, {70}}}, {1, {70}}, {HONE_I8, HONE_F32, HONE_F32}, HONE_BF16},
-    {"empty", {{2, {0, 33}}, {1, {33}}, {0, {0}}}, {2, {0, 33}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
-    {"large", {{3, {3, 70, 400}}, {1, {400}}, {3, {3, 1, 1}}}, {3, {3, 70, 400}}, {HONE_F32, HONE_F32, HONE_F32}, HONE_F32},
+    {"same",
+     {{2, {7, 33}}, {2, {7, 33}}, {2, {7, 33}}},
+     {2, {7, 33}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"scalar",
+     {{0, {0}}, {2, {7, 33}}, {1, {1}}},
+     {2, {7, 33}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"all_scalar",
+     {{0, {0}}, {0, {0}}, {0, {0}}},
+     {0, {0}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"row",
+     {{1, {33}}, {2, {7, 33}}, {2, {1, 33}}},
+     {2, {7, 33}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"column",
+     {{2, {70, 1}}, {2, {70, 33}}, {2, {70, 1}}},
+     {2, {70, 33}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"long_rows",
+     {{2, {3, 1}}, {1, {2500}}, {2, {3, 2500}}},
+     {2, {3, 2500}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"outer",
+     {{2, {9, 1}}, {2, {1, 40}}, {0, {0}}},
+     {2, {9, 40}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"middle",
+     {{3, {4, 1, 9}}, {3, {4, 5, 9}}, {3, {1, 5, 1}}},
+     {3, {4, 5, 9}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"channels_first",
+     {{4, {2, 3, 8, 8}}, {4, {1, 3, 1, 1}}, {4, {2, 1, 8, 8}}},
+     {4, {2, 3, 8, 8}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"types",
+     {{2, {7, 33}}, {2, {7, 33}}, {1, {33}}},
+     {2, {7, 33}},
+     {HONE_F16, HONE_I32, HONE_BF16},
+     HONE_F16},
+    {"bools",
+     {{2, {7, 33}}, {2, {7, 1}}, {1, {33}}},
+     {2, {7, 33}},
+     {HONE_BOOL, HONE_U8, HONE_I64},
+     HONE_BOOL},
+    {"to_bf16",
+     {{1, {70}}, {1, {70}}, {1, {70}}},
+     {1, {70}},
+     {HONE_I8, HONE_F32, HONE_F32},
+     HONE_BF16},
+    {"empty",
+     {{2, {0, 33}}, {1, {33}}, {0, {0}}},
+     {2, {0, 33}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
+    {"large",
+     {{3, {3, 70, 400}}, {1, {400}}, {3, {3, 1, 1}}},
+     {3, {3, 70, 400}},
+     {HONE_F32, HONE_F32, HONE_F32},
+     HONE_F32},
 };
 
 /* relu(a * b - 0.25) + c * c, with a dead-and-reused register and a constant. */
 static const hone_instr body[] = {
-    {.op = HONE_SCALAR_mul, .arg = {0, 1}},  {.op = HONE_SCALAR_constant, .value = 0.25f},
-    {.op = HONE_SCALAR_sub, .arg = {3, 4}},  {.op = HONE_SCALAR_relu, .arg = {5}},
-    {.op = HONE_SCALAR_mul, .arg = {2, 2}},  {.op = HONE_SCALAR_add, .arg = {6, 7}},
+    {.op = HONE_SCALAR_mul, .arg = {0, 1}}, {.op = HONE_SCALAR_constant, .value = 0.25f},
+    {.op = HONE_SCALAR_sub, .arg = {3, 4}}, {.op = HONE_SCALAR_relu, .arg = {5}},
+    {.op = HONE_SCALAR_mul, .arg = {2, 2}}, {.op = HONE_SCALAR_add, .arg = {6, 7}},
 };
 static const hone_program program = {.n_in = 3, .n_instr = HONE_COUNT(body), .instr = body};
 
@@ -144,7 +210,8 @@ static void run_case(const region_case *c)
     t_tensor in[3], y = t_make(c->to, c->out);
     hone_tensor *tensors[3], *out[] = {&y.t};
     const hone_attrs attrs = {.pointwise = {.program = &program, .to = c->to}};
-    hone_cpu_call call = {.op = HONE_OP_pointwise, .attrs = &attrs, .n_in = 3, .n_out = 1, .in = tensors, .out = out};
+    hone_cpu_call call = {
+        .op = HONE_OP_pointwise, .attrs = &attrs, .n_in = 3, .n_out = 1, .in = tensors, .out = out};
     double *want = calloc((size_t)hone_tensor_count(&y.t) + 1, sizeof *want);
 
     for (int k = 0; k < 3; k++) {
@@ -153,7 +220,8 @@ static void run_case(const region_case *c)
         tensors[k] = &in[k].t;
     }
     for (int64_t i = 0; i < hone_tensor_count(&y.t); i++) {
-        const double a = operand(&in[0], &c->out, i), b = operand(&in[1], &c->out, i), d = operand(&in[2], &c->out, i);
+        const double a = operand(&in[0], &c->out, i), b = operand(&in[1], &c->out, i),
+                     d = operand(&in[2], &c->out, i);
         want[i] = fmax(a * b - 0.25, 0) + d * d;
         if (c->to == HONE_BOOL)
             want[i] = want[i] != 0;
@@ -173,7 +241,8 @@ static void test_region_operands(void **state)
 /* The output may be one of the inputs. */
 static void test_region_in_place(void **state)
 {
-    static const hone_instr square_more[] = {{.op = HONE_SCALAR_mul, .arg = {0, 0}}, {.op = HONE_SCALAR_add, .arg = {1, 0}}};
+    static const hone_instr square_more[] = {{.op = HONE_SCALAR_mul, .arg = {0, 0}},
+                                             {.op = HONE_SCALAR_add, .arg = {1, 0}}};
     static const hone_program p = {1, 2, square_more};
     const hone_attrs attrs = {.pointwise = {.program = &p, .to = HONE_F32}};
 
@@ -181,7 +250,12 @@ static void test_region_in_place(void **state)
     for (int level = HONE_CPU_SCALAR; level <= HONE_CPU_NEON; level++) {
         t_tensor x = t_make(HONE_F32, DIMS(1003));
         hone_tensor *tensors[] = {&x.t};
-        hone_cpu_call call = {.op = HONE_OP_pointwise, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = tensors, .out = tensors};
+        hone_cpu_call call = {.op = HONE_OP_pointwise,
+                              .attrs = &attrs,
+                              .n_in = 1,
+                              .n_out = 1,
+                              .in = tensors,
+                              .out = tensors};
         if (hone_cpu_set_level((hone_cpu_level)level)) {
             for (int i = 0; i < 1003; i++)
                 ((float *)x.t.data)[i] = (float)i;
@@ -201,7 +275,8 @@ static void test_region_answer_is_constant(void **state)
     const hone_attrs attrs = {.pointwise = {.program = &p, .to = HONE_F32}};
     t_tensor x = t_make(HONE_F32, DIMS(5, 9)), y = t_make(HONE_F32, DIMS(5, 9));
     hone_tensor *in[] = {&x.t}, *out[] = {&y.t};
-    hone_cpu_call call = {.op = HONE_OP_pointwise, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = in, .out = out};
+    hone_cpu_call call = {
+        .op = HONE_OP_pointwise, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = in, .out = out};
     double want[45];
 
     (void)state;

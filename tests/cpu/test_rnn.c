@@ -1,5 +1,6 @@
-/* Recurrent layers against ONNX's equations in double precision: each cell, both directions, both layouts, sequences of
- * different lengths, initial states, peepholes, clipping, other activations. */
+/* Recurrent layers against ONNX's equations in double precision: each cell, both directions, both
+ * layouts, sequences of different lengths, initial states, peepholes, clipping, other activations.
+ */
 #include "kernel_test.h"
 
 typedef struct rnn_case {
@@ -16,9 +17,11 @@ static const rnn_case cases[] = {
     {"rnn_relu", HONE_OP_rnn, 5, 2, 3, 16, 1, .bias = true, .activations = {"Relu"}},
     {"rnn_both", HONE_OP_rnn, 4, 3, 3, 5, 2, .lengths = true, .activations = {"tanh", "LeakyRelu"}},
     {"gru", HONE_OP_gru, 5, 1, 6, 9, 0, .bias = true, .initial = true},
-    {"gru_linear", HONE_OP_gru, 20, 2, 6, 16, 2, .bias = true, .initial = true, .linear_before_reset = true},
+    {"gru_linear", HONE_OP_gru, 20, 2, 6, 16, 2, .bias = true, .initial = true,
+     .linear_before_reset = true},
     {"gru_lengths", HONE_OP_gru, 6, 5, 6, 16, 2, .bias = true, .lengths = true},
-    {"gru_layout", HONE_OP_gru, 3, 4, 6, 10, 1, .layout = true, .bias = true, .initial = true, .clip = 0.5f},
+    {"gru_layout", HONE_OP_gru, 3, 4, 6, 10, 1, .layout = true, .bias = true, .initial = true,
+     .clip = 0.5f},
     {"lstm", HONE_OP_lstm, 1, 1, 12, 32, 0, .bias = true, .initial = true},
     {"lstm_long", HONE_OP_lstm, 30, 1, 5, 20, 2, .bias = true},
     {"lstm_lengths", HONE_OP_lstm, 7, 6, 5, 9, 2, .bias = true, .lengths = true, .initial = true},
@@ -55,7 +58,8 @@ typedef struct layer {
 
 static const char *name_of(const layer *l, int64_t d, int i)
 {
-    static const char *const defaults[3][3] = {{"Tanh", "", ""}, {"Sigmoid", "Tanh", ""}, {"Sigmoid", "Tanh", "Tanh"}};
+    static const char *const defaults[3][3] = {
+        {"Tanh", "", ""}, {"Sigmoid", "Tanh", ""}, {"Sigmoid", "Tanh", "Tanh"}};
     const int per = l->gates == 1 ? 1 : l->gates == 3 ? 2 : 3;
     const char *given = l->c->activations[d * per + i];
     return given ? given : defaults[per - 1][i];
@@ -100,19 +104,23 @@ static void cell_step(const layer *l, int64_t d, const double *x, double *h, dou
             const double po = c->peephole ? t_get(&l->p, d * 3 * n + n + i) : 0;
             const double pf = c->peephole ? t_get(&l->p, d * 3 * n + 2 * n + i) : 0;
             const double it = act(name_of(l, d, 0), clipped(l, in[0][i] + g[0][i] + pi * s[i]));
-            const double ft = c->input_forget ? 1 - it
-                                              : act(name_of(l, d, 0), clipped(l, in[2][i] + g[2][i] + pf * s[i]));
+            const double ft =
+                c->input_forget ? 1 - it
+                                : act(name_of(l, d, 0), clipped(l, in[2][i] + g[2][i] + pf * s[i]));
             s[i] = ft * s[i] + it * act(name_of(l, d, 1), clipped(l, in[3][i] + g[3][i]));
-            next[i] = act(name_of(l, d, 0), clipped(l, in[1][i] + g[1][i] + po * s[i])) * act(name_of(l, d, 2), s[i]);
+            next[i] = act(name_of(l, d, 0), clipped(l, in[1][i] + g[1][i] + po * s[i])) *
+                      act(name_of(l, d, 2), s[i]);
         }
     }
     for (int64_t i = 0; l->gates == 3 && i < n; i++) {
         double rh[64], inner;
         for (int64_t k = 0; k < n; k++)
             rh[k] = g[1][k] * h[k];
-        inner = c->linear_before_reset ? g[1][i] * g[2][i]
-                                       : dot(&l->r, d * all + 2 * n + i, n, rh) + bias_of(l, d, all + 2 * n + i);
-        next[i] = (1 - g[0][i]) * act(name_of(l, d, 1), clipped(l, in[2][i] + inner)) + g[0][i] * h[i];
+        inner = c->linear_before_reset
+                    ? g[1][i] * g[2][i]
+                    : dot(&l->r, d * all + 2 * n + i, n, rh) + bias_of(l, d, all + 2 * n + i);
+        next[i] =
+            (1 - g[0][i]) * act(name_of(l, d, 1), clipped(l, in[2][i] + inner)) + g[0][i] * h[i];
     }
     memcpy(h, next, (size_t)n * sizeof *h);
 }
@@ -153,41 +161,61 @@ static void set_attrs(const rnn_case *c, hone_attrs *a)
         n++;
     const hone_texts names = {n, c->activations};
     if (c->op == HONE_OP_lstm)
-        a->lstm = (hone_attrs_lstm){.direction = c->direction, .layout = c->layout, .clip = c->clip,
-                                    .activations = names, .input_forget = c->input_forget};
+        a->lstm = (hone_attrs_lstm){.direction = c->direction,
+                                    .layout = c->layout,
+                                    .clip = c->clip,
+                                    .activations = names,
+                                    .input_forget = c->input_forget};
     else if (c->op == HONE_OP_gru)
-        a->gru = (hone_attrs_gru){.direction = c->direction, .layout = c->layout, .clip = c->clip,
-                                  .activations = names, .linear_before_reset = c->linear_before_reset};
+        a->gru = (hone_attrs_gru){.direction = c->direction,
+                                  .layout = c->layout,
+                                  .clip = c->clip,
+                                  .activations = names,
+                                  .linear_before_reset = c->linear_before_reset};
     else
-        a->rnn = (hone_attrs_rnn){.direction = c->direction, .layout = c->layout, .clip = c->clip, .activations = names};
+        a->rnn = (hone_attrs_rnn){
+            .direction = c->direction, .layout = c->layout, .clip = c->clip, .activations = names};
 }
 
 static void run_case(const rnn_case *c)
 {
-    layer l = {.c = c, .gates = c->op == HONE_OP_lstm ? 4 : c->op == HONE_OP_gru ? 3 : 1,
+    layer l = {.c = c,
+               .gates = c->op == HONE_OP_lstm  ? 4
+                        : c->op == HONE_OP_gru ? 3
+                                               : 1,
                .directions = c->direction == 2 ? 2 : 1};
     const int64_t n = c->hidden, d = l.directions, all = l.gates * n;
     const hone_dims state = c->layout ? DIMS(c->batch, d, n) : DIMS(d, c->batch, n);
     hone_attrs attrs = {0};
 
-    l.x = t_make(HONE_F32, c->layout ? DIMS(c->batch, c->steps, c->inputs) : DIMS(c->steps, c->batch, c->inputs));
+    l.x = t_make(HONE_F32, c->layout ? DIMS(c->batch, c->steps, c->inputs)
+                                     : DIMS(c->steps, c->batch, c->inputs));
     l.w = t_make(HONE_F32, DIMS(d, all, c->inputs)), l.r = t_make(HONE_F32, DIMS(d, all, n));
     l.b = t_make(HONE_F32, DIMS(d, 2 * all)), l.lengths = t_make(HONE_I32, DIMS(c->batch));
-    l.h0 = t_make(HONE_F32, state), l.c0 = t_make(HONE_F32, state), l.p = t_make(HONE_F32, DIMS(d, 3 * n));
-    l.y = t_make(HONE_F32, c->layout ? DIMS(c->batch, c->steps, d, n) : DIMS(c->steps, d, c->batch, n));
+    l.h0 = t_make(HONE_F32, state), l.c0 = t_make(HONE_F32, state),
+    l.p = t_make(HONE_F32, DIMS(d, 3 * n));
+    l.y = t_make(HONE_F32,
+                 c->layout ? DIMS(c->batch, c->steps, d, n) : DIMS(c->steps, d, c->batch, n));
     l.y_h = t_make(HONE_F32, state), l.y_c = t_make(HONE_F32, state);
-    t_fill(&l.x, 1, 1), t_fill(&l.w, 2, 0.5), t_fill(&l.r, 3, 0.5), t_fill(&l.b, 4, 0.5), t_fill(&l.h0, 5, 1);
+    t_fill(&l.x, 1, 1), t_fill(&l.w, 2, 0.5), t_fill(&l.r, 3, 0.5), t_fill(&l.b, 4, 0.5),
+        t_fill(&l.h0, 5, 1);
     t_fill(&l.c0, 6, 1), t_fill(&l.p, 7, 1);
     for (int64_t b = 0; b < c->batch; b++)
         ((int32_t *)l.lengths.t.data)[b] = (int32_t)(b == 1 ? 0 : c->steps - b % c->steps);
     l.y_want = calloc((size_t)hone_tensor_count(&l.y.t), sizeof(double));
     l.h_want = calloc((size_t)hone_tensor_count(&l.y_h.t), sizeof(double));
     l.c_want = calloc((size_t)hone_tensor_count(&l.y_h.t), sizeof(double));
-    hone_tensor *in[] = {&l.x.t, &l.w.t, &l.r.t, c->bias ? &l.b.t : NULL, c->lengths ? &l.lengths.t : NULL,
-                         c->initial ? &l.h0.t : NULL, c->initial && l.gates == 4 ? &l.c0.t : NULL,
+    hone_tensor *in[] = {&l.x.t,
+                         &l.w.t,
+                         &l.r.t,
+                         c->bias ? &l.b.t : NULL,
+                         c->lengths ? &l.lengths.t : NULL,
+                         c->initial ? &l.h0.t : NULL,
+                         c->initial && l.gates == 4 ? &l.c0.t : NULL,
                          c->peephole ? &l.p.t : NULL};
     hone_tensor *out[] = {&l.y.t, &l.y_h.t, l.gates == 4 ? &l.y_c.t : NULL};
-    hone_cpu_call call = {.op = c->op, .attrs = &attrs, .n_in = 8, .n_out = 3, .in = in, .out = out};
+    hone_cpu_call call = {
+        .op = c->op, .attrs = &attrs, .n_in = 8, .n_out = 3, .in = in, .out = out};
     set_attrs(c, &attrs);
     reference(&l);
     t_run_everywhere(c->name, &call, &l.y, l.y_want, 1e-5);
@@ -196,7 +224,8 @@ static void run_case(const rnn_case *c)
         t_check_close(c->name, &l.y_c, l.c_want, 1e-5);
     t_check_guards(&l.y_h), t_check_guards(&l.y_c);
     free(l.y_want), free(l.h_want), free(l.c_want);
-    t_free(&l.x), t_free(&l.w), t_free(&l.r), t_free(&l.b), t_free(&l.lengths), t_free(&l.h0), t_free(&l.c0);
+    t_free(&l.x), t_free(&l.w), t_free(&l.r), t_free(&l.b), t_free(&l.lengths), t_free(&l.h0),
+        t_free(&l.c0);
     t_free(&l.p), t_free(&l.y), t_free(&l.y_h), t_free(&l.y_c);
 }
 

@@ -1,5 +1,5 @@
-/* Softmax and layer normalisation against their definitions in double precision: every axis, odd rows, one element, rows
- * with infinities and NaN, missing bias, statistics. */
+/* Softmax and layer normalisation against their definitions in double precision: every axis, odd
+ * rows, one element, rows with infinities and NaN, missing bias, statistics. */
 #include "kernel_test.h"
 
 typedef struct softmax_case {
@@ -11,11 +11,16 @@ typedef struct softmax_case {
 } softmax_case;
 
 static const softmax_case cases[] = {
-    {"last", {2, {3, 128}}, -1, HONE_F32, 5, 0},        {"odd", {2, {7, 1025}}, 1, HONE_F32, 50, 0},
-    {"one", {2, {4, 1}}, 1, HONE_F32, 1, 0},            {"short", {3, {2, 3, 5}}, 2, HONE_F32, 1, 0},
-    {"middle", {3, {2, 9, 5}}, 1, HONE_F32, 4, 0},      {"first", {3, {6, 3, 5}}, 0, HONE_F32, 4, 0},
-    {"half", {2, {5, 19}}, -1, HONE_F16, 4, 0},         {"infinite", {2, {3, 20}}, -1, HONE_F32, 1, -INFINITY},
-    {"nan", {2, {3, 20}}, -1, HONE_F32, 1, NAN},        {"empty", {2, {0, 20}}, -1, HONE_F32, 1, 0},
+    {"last", {2, {3, 128}}, -1, HONE_F32, 5, 0},
+    {"odd", {2, {7, 1025}}, 1, HONE_F32, 50, 0},
+    {"one", {2, {4, 1}}, 1, HONE_F32, 1, 0},
+    {"short", {3, {2, 3, 5}}, 2, HONE_F32, 1, 0},
+    {"middle", {3, {2, 9, 5}}, 1, HONE_F32, 4, 0},
+    {"first", {3, {6, 3, 5}}, 0, HONE_F32, 4, 0},
+    {"half", {2, {5, 19}}, -1, HONE_F16, 4, 0},
+    {"infinite", {2, {3, 20}}, -1, HONE_F32, 1, -INFINITY},
+    {"nan", {2, {3, 20}}, -1, HONE_F32, 1, NAN},
+    {"empty", {2, {0, 20}}, -1, HONE_F32, 1, 0},
     {"large", {2, {3, 33}}, -1, HONE_F32, 1000, 3e38f},
 };
 
@@ -24,7 +29,8 @@ static void run_softmax(const softmax_case *c)
     t_tensor x = t_make(c->dtype, c->dims), y = t_make(c->dtype, c->dims);
     hone_tensor *in[] = {&x.t}, *out[] = {&y.t};
     hone_attrs attrs = {.softmax = {.axis = c->axis}};
-    hone_cpu_call call = {.op = HONE_OP_softmax, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = in, .out = out};
+    hone_cpu_call call = {
+        .op = HONE_OP_softmax, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = in, .out = out};
     const int64_t count = hone_tensor_count(&x.t);
     const int axis = (int)(c->axis < 0 ? c->axis + c->dims.rank : c->axis);
     double *want = calloc((size_t)count + 1, sizeof *want);
@@ -62,7 +68,8 @@ static void test_softmax_all_minus_infinity(void **state)
     t_tensor x = t_make(HONE_F32, DIMS(2, 37)), y = t_make(HONE_F32, DIMS(2, 37));
     hone_tensor *in[] = {&x.t}, *out[] = {&y.t};
     hone_attrs attrs = {.softmax = {.axis = -1}};
-    hone_cpu_call call = {.op = HONE_OP_softmax, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = in, .out = out};
+    hone_cpu_call call = {
+        .op = HONE_OP_softmax, .attrs = &attrs, .n_in = 1, .n_out = 1, .in = in, .out = out};
     double want[74];
 
     (void)state;
@@ -101,14 +108,23 @@ static void run_norm(const norm_case *c)
         stat.dim[i] = 1;
         n *= c->dims.dim[i];
     }
-    t_tensor x = t_make(HONE_F32, c->dims), y = t_make(HONE_F32, c->dims), scale = t_make(HONE_F32, line);
-    t_tensor bias = t_make(HONE_F32, line), mean = t_make(HONE_F32, stat), inverse = t_make(HONE_F32, stat);
+    t_tensor x = t_make(HONE_F32, c->dims), y = t_make(HONE_F32, c->dims),
+             scale = t_make(HONE_F32, line);
+    t_tensor bias = t_make(HONE_F32, line), mean = t_make(HONE_F32, stat),
+             inverse = t_make(HONE_F32, stat);
     hone_tensor *in[] = {&x.t, &scale.t, c->bias ? &bias.t : NULL};
     hone_tensor *out[] = {&y.t, c->statistics ? &mean.t : NULL, c->statistics ? &inverse.t : NULL};
-    hone_attrs attrs = {.layer_normalization = {.axis = c->axis, .epsilon = 1e-5f, .stash_type = HONE_F32}};
-    hone_cpu_call call = {.op = HONE_OP_layer_normalization, .attrs = &attrs, .n_in = 3, .n_out = 3, .in = in, .out = out};
+    hone_attrs attrs = {
+        .layer_normalization = {.axis = c->axis, .epsilon = 1e-5f, .stash_type = HONE_F32}};
+    hone_cpu_call call = {.op = HONE_OP_layer_normalization,
+                          .attrs = &attrs,
+                          .n_in = 3,
+                          .n_out = 3,
+                          .in = in,
+                          .out = out};
     const int64_t lines = hone_tensor_count(&x.t) / n;
-    double *want = calloc((size_t)(lines * n) + 1, sizeof *want), *m = calloc((size_t)lines + 1, sizeof *m);
+    double *want = calloc((size_t)(lines * n) + 1, sizeof *want),
+           *m = calloc((size_t)lines + 1, sizeof *m);
     double *inv = calloc((size_t)lines + 1, sizeof *inv);
 
     t_fill(&x, 1, 1), t_fill(&scale, 2, 1), t_fill(&bias, 3, 1);
@@ -122,7 +138,8 @@ static void run_norm(const norm_case *c)
             variance += (t_get(&x, l * n + i) - m[l]) * (t_get(&x, l * n + i) - m[l]) / (double)n;
         inv[l] = 1 / sqrt(variance + (double)1e-5f);
         for (int64_t i = 0; i < n; i++)
-            want[l * n + i] = (t_get(&x, l * n + i) - m[l]) * inv[l] * t_get(&scale, i) + (c->bias ? t_get(&bias, i) : 0);
+            want[l * n + i] = (t_get(&x, l * n + i) - m[l]) * inv[l] * t_get(&scale, i) +
+                              (c->bias ? t_get(&bias, i) : 0);
     }
     t_run_everywhere(c->name, &call, &y, want, c->offset != 0 ? 1e-4 : 1e-5);
     if (c->statistics) {

@@ -1,5 +1,5 @@
-/* The matrix product's inner part: tiles of C in registers. Which shapes a level has is the table below: as many
- * accumulators as its registers hold, fewer rows for the ends of matrices. */
+/* The matrix product's inner part: tiles of C in registers. Which shapes a level has is the table
+ * below: as many accumulators as its registers hold, fewer rows for the ends of matrices. */
 #include "cpu/simd/level_table.h"
 
 /* What the accumulators of row r, columns from j on, begin with. */
@@ -35,93 +35,85 @@ static HONE_ALWAYS_INLINE void tile_end(const hone_gemm_tile *t, int r, int j, b
 }
 
 #if HONE_W == 16
-#define TILE_NAME tile_1x1
-#define TILE_ROWS 1
+#define TILE_NAME   tile_1x1
+#define TILE_ROWS   1
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_2x1
-#define TILE_ROWS 2
+#define TILE_NAME   tile_2x1
+#define TILE_ROWS   2
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_4x1
-#define TILE_ROWS 4
+#define TILE_NAME   tile_4x1
+#define TILE_ROWS   4
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_8x1
-#define TILE_ROWS 8
+#define TILE_NAME   tile_8x1
+#define TILE_ROWS   8
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_12x1
-#define TILE_ROWS 12
+#define TILE_NAME   tile_12x1
+#define TILE_ROWS   12
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_1x2
-#define TILE_ROWS 1
+#define TILE_NAME   tile_1x2
+#define TILE_ROWS   1
 #define TILE_PANELS 2
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_2x2
-#define TILE_ROWS 2
+#define TILE_NAME   tile_2x2
+#define TILE_ROWS   2
 #define TILE_PANELS 2
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_4x2
-#define TILE_ROWS 4
+#define TILE_NAME   tile_4x2
+#define TILE_ROWS   4
 #define TILE_PANELS 2
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_8x2
-#define TILE_ROWS 8
+#define TILE_NAME   tile_8x2
+#define TILE_ROWS   8
 #define TILE_PANELS 2
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_12x2
-#define TILE_ROWS 12
+#define TILE_NAME   tile_12x2
+#define TILE_ROWS   12
 #define TILE_PANELS 2
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_1x3
-#define TILE_ROWS 1
+#define TILE_NAME   tile_1x3
+#define TILE_ROWS   1
 #define TILE_PANELS 3
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_2x3
-#define TILE_ROWS 2
+#define TILE_NAME   tile_2x3
+#define TILE_ROWS   2
 #define TILE_PANELS 3
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_4x3
-#define TILE_ROWS 4
+#define TILE_NAME   tile_4x3
+#define TILE_ROWS   4
 #define TILE_PANELS 3
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_8x3
-#define TILE_ROWS 8
+#define TILE_NAME   tile_8x3
+#define TILE_ROWS   8
 #define TILE_PANELS 3
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_1x4
-#define TILE_ROWS 1
+#define TILE_NAME   tile_1x4
+#define TILE_ROWS   1
 #define TILE_PANELS 4
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_2x4
-#define TILE_ROWS 2
+#define TILE_NAME   tile_2x4
+#define TILE_ROWS   2
 #define TILE_PANELS 4
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_4x4
-#define TILE_ROWS 4
+#define TILE_NAME   tile_4x4
+#define TILE_ROWS   4
 #define TILE_PANELS 4
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_6x4
-#define TILE_ROWS 6
+#define TILE_NAME   tile_6x4
+#define TILE_ROWS   6
 #define TILE_PANELS 4
 #include "cpu/simd/gemm_tile.h"
 const hone_gemm_variant LEVEL(hone_gemm_variants_1)[] = {
-    {1, LEVEL(tile_1x1)},
-    {2, LEVEL(tile_2x1)},
-    {4, LEVEL(tile_4x1)},
-    {8, LEVEL(tile_8x1)},
-    {12, LEVEL(tile_12x1)},
-    {0, NULL},
+    {1, LEVEL(tile_1x1)}, {2, LEVEL(tile_2x1)},   {4, LEVEL(tile_4x1)},
+    {8, LEVEL(tile_8x1)}, {12, LEVEL(tile_12x1)}, {0, NULL},
 };
 const hone_gemm_variant LEVEL(hone_gemm_variants_2)[] = {
-    {1, LEVEL(tile_1x2)},
-    {2, LEVEL(tile_2x2)},
-    {4, LEVEL(tile_4x2)},
-    {8, LEVEL(tile_8x2)},
-    {12, LEVEL(tile_12x2)},
-    {0, NULL},
+    {1, LEVEL(tile_1x2)}, {2, LEVEL(tile_2x2)},   {4, LEVEL(tile_4x2)},
+    {8, LEVEL(tile_8x2)}, {12, LEVEL(tile_12x2)}, {0, NULL},
 };
 const hone_gemm_variant LEVEL(hone_gemm_variants_3)[] = {
     {1, LEVEL(tile_1x3)},
@@ -138,20 +130,20 @@ const hone_gemm_variant LEVEL(hone_gemm_variants_4)[] = {
     {0, NULL},
 };
 #elif HONE_W == 8
-#define TILE_NAME tile_1x1
-#define TILE_ROWS 1
+#define TILE_NAME   tile_1x1
+#define TILE_ROWS   1
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_2x1
-#define TILE_ROWS 2
+#define TILE_NAME   tile_2x1
+#define TILE_ROWS   2
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_4x1
-#define TILE_ROWS 4
+#define TILE_NAME   tile_4x1
+#define TILE_ROWS   4
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_6x1
-#define TILE_ROWS 6
+#define TILE_NAME   tile_6x1
+#define TILE_ROWS   6
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
 const hone_gemm_variant LEVEL(hone_gemm_variants_1)[] = {
@@ -162,20 +154,20 @@ const hone_gemm_variant LEVEL(hone_gemm_variants_1)[] = {
     {0, NULL},
 };
 #elif defined(__aarch64__)
-#define TILE_NAME tile_1x1
-#define TILE_ROWS 1
+#define TILE_NAME   tile_1x1
+#define TILE_ROWS   1
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_2x1
-#define TILE_ROWS 2
+#define TILE_NAME   tile_2x1
+#define TILE_ROWS   2
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_4x1
-#define TILE_ROWS 4
+#define TILE_NAME   tile_4x1
+#define TILE_ROWS   4
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_6x1
-#define TILE_ROWS 6
+#define TILE_NAME   tile_6x1
+#define TILE_ROWS   6
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
 const hone_gemm_variant LEVEL(hone_gemm_variants_1)[] = {
@@ -186,12 +178,12 @@ const hone_gemm_variant LEVEL(hone_gemm_variants_1)[] = {
     {0, NULL},
 };
 #else
-#define TILE_NAME tile_1x1
-#define TILE_ROWS 1
+#define TILE_NAME   tile_1x1
+#define TILE_ROWS   1
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
-#define TILE_NAME tile_2x1
-#define TILE_ROWS 2
+#define TILE_NAME   tile_2x1
+#define TILE_ROWS   2
 #define TILE_PANELS 1
 #include "cpu/simd/gemm_tile.h"
 const hone_gemm_variant LEVEL(hone_gemm_variants_1)[] = {

@@ -1,9 +1,10 @@
-/* Integer products, exact in int32: four unsigned by four signed bytes at a time. Bytes are widened to 16 bits before they
- * are multiplied, because the 8-bit multiply-add of AVX2 saturates; with VNNI there is an instruction that does not. */
+/* Integer products, exact in int32: four unsigned by four signed bytes at a time. Bytes are widened
+ * to 16 bits before they are multiplied, because the 8-bit multiply-add of AVX2 saturates; with
+ * VNNI there is an instruction that does not. */
 #include "cpu/simd/level_table.h"
 
 #define GROUP 4
-#define STEP (HONE_PANEL * GROUP) /* bytes of a panel for one group */
+#define STEP  (HONE_PANEL * GROUP) /* bytes of a panel for one group */
 
 #if HONE_W >= 8
 static HONE_ALWAYS_INLINE int32_t load_group(const uint8_t *a)
@@ -17,35 +18,35 @@ static HONE_ALWAYS_INLINE int32_t load_group(const uint8_t *a)
 #if HONE_W == 16
 
 /* ROWS rows of up to two panels; rows and panels that are absent repeat the last ones. */
-#define VNNI_TILE(name, ROWS)                                                                                          \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))) static void name(                         \
-        const hone_int8_tile *t, int r0)                                                                               \
-    {                                                                                                                  \
-        const int8_t *b0 = t->b, *b1 = t->panels > 1 ? t->b + t->panel : t->b;                                         \
-        const uint8_t *a[ROWS];                                                                                        \
-        __m512i acc[ROWS][2];                                                                                          \
-        UNROLL for (int r = 0; r < (ROWS); r++)                                                                        \
-        {                                                                                                              \
-            a[r] = t->a[HONE_MIN(r0 + r, t->rows - 1)];                                                                \
-            acc[r][0] = acc[r][1] = _mm512_setzero_si512();                                                            \
-        }                                                                                                              \
-        for (int64_t g = 0; g < t->groups; g++, b0 += STEP, b1 += STEP) {                                              \
-            const __m512i x0 = _mm512_loadu_si512(b0), x1 = _mm512_loadu_si512(b1);                                    \
-            UNROLL for (int r = 0; r < (ROWS); r++)                                                                    \
-            {                                                                                                          \
-                const __m512i y = _mm512_set1_epi32(load_group(a[r] + g * GROUP));                                     \
-                acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], y, x0);                                                     \
-                acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], y, x1);                                                     \
-            }                                                                                                          \
-        }                                                                                                              \
-        UNROLL for (int r = 0; r < (ROWS); r++)                                                                        \
-        {                                                                                                              \
-            if (r0 + r >= t->rows)                                                                                     \
-                continue;                                                                                              \
-            _mm512_storeu_si512(t->c[r0 + r], acc[r][0]);                                                              \
-            if (t->panels > 1)                                                                                         \
-                _mm512_storeu_si512(t->c[r0 + r] + HONE_PANEL, acc[r][1]);                                             \
-        }                                                                                                              \
+#define VNNI_TILE(name, ROWS)                                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))) static void name(     \
+        const hone_int8_tile *t, int r0)                                                           \
+    {                                                                                              \
+        const int8_t *b0 = t->b, *b1 = t->panels > 1 ? t->b + t->panel : t->b;                     \
+        const uint8_t *a[ROWS];                                                                    \
+        __m512i acc[ROWS][2];                                                                      \
+        UNROLL for (int r = 0; r < (ROWS); r++)                                                    \
+        {                                                                                          \
+            a[r] = t->a[HONE_MIN(r0 + r, t->rows - 1)];                                            \
+            acc[r][0] = acc[r][1] = _mm512_setzero_si512();                                        \
+        }                                                                                          \
+        for (int64_t g = 0; g < t->groups; g++, b0 += STEP, b1 += STEP) {                          \
+            const __m512i x0 = _mm512_loadu_si512(b0), x1 = _mm512_loadu_si512(b1);                \
+            UNROLL for (int r = 0; r < (ROWS); r++)                                                \
+            {                                                                                      \
+                const __m512i y = _mm512_set1_epi32(load_group(a[r] + g * GROUP));                 \
+                acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], y, x0);                                 \
+                acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], y, x1);                                 \
+            }                                                                                      \
+        }                                                                                          \
+        UNROLL for (int r = 0; r < (ROWS); r++)                                                    \
+        {                                                                                          \
+            if (r0 + r >= t->rows)                                                                 \
+                continue;                                                                          \
+            _mm512_storeu_si512(t->c[r0 + r], acc[r][0]);                                          \
+            if (t->panels > 1)                                                                     \
+                _mm512_storeu_si512(t->c[r0 + r] + HONE_PANEL, acc[r][1]);                         \
+        }                                                                                          \
     }
 VNNI_TILE(vnni_8, 8)
 VNNI_TILE(vnni_1, 1)
@@ -59,11 +60,12 @@ static void tile_row(const uint8_t *a, const int8_t *b, int64_t groups, int32_t 
 {
     __m256i acc[4];
 
-    UNROLL for (int i = 0; i < 4; i++)
-        acc[i] = _mm256_setzero_si256();
+    UNROLL for (int i = 0; i < 4; i++) acc[i] = _mm256_setzero_si256();
     for (int64_t g = 0; g < groups; g++, b += STEP) {
-        const __m256i x = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(load_group(a + g * GROUP))));
-        UNROLL for (int i = 0; i < 4; i++) {
+        const __m256i x = _mm256_broadcastq_epi64(
+            _mm_cvtepu8_epi16(_mm_cvtsi32_si128(load_group(a + g * GROUP))));
+        UNROLL for (int i = 0; i < 4; i++)
+        {
             const __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(b + 16 * i)));
             acc[i] = _mm256_add_epi32(acc[i], _mm256_madd_epi16(x, y));
         }
@@ -84,7 +86,8 @@ static void tile_row(const uint8_t *a, const int8_t *b, int64_t groups, int32_t 
 
     for (int64_t g = 0; g < groups; g++, a += GROUP, b += STEP)
         for (int j = 0; j < HONE_PANEL; j++)
-            acc[j] += (uint32_t)(a[0] * b[4 * j] + a[1] * b[4 * j + 1] + a[2] * b[4 * j + 2] + a[3] * b[4 * j + 3]);
+            acc[j] += (uint32_t)(a[0] * b[4 * j] + a[1] * b[4 * j + 1] + a[2] * b[4 * j + 2] +
+                                 a[3] * b[4 * j + 3]);
     memcpy(c, acc, sizeof acc);
 }
 
@@ -117,23 +120,27 @@ static void pack_group(const uint8_t *b, int64_t row, int lines, int cols, uint8
             to[j * GROUP + i] = (int8_t)x[i][j];
 }
 
-static HONE_ALWAYS_INLINE void pack_whole_group(const uint8_t *b, int64_t row, bytes flip, int8_t *to)
+static HONE_ALWAYS_INLINE void pack_whole_group(const uint8_t *b, int64_t row, bytes flip,
+                                                int8_t *to)
 {
     const bytes x0 = load_line(b, HONE_PANEL) ^ flip, x1 = load_line(b + row, HONE_PANEL) ^ flip;
-    const bytes x2 = load_line(b + 2 * row, HONE_PANEL) ^ flip, x3 = load_line(b + 3 * row, HONE_PANEL) ^ flip;
-#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define LOW_PAIRS 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23
+    const bytes x2 = load_line(b + 2 * row, HONE_PANEL) ^ flip,
+                x3 = load_line(b + 3 * row, HONE_PANEL) ^ flip;
+#define LOW        0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH       8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define LOW_PAIRS  0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23
 #define HIGH_PAIRS 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31
     const bytes a = __builtin_shufflevector(x0, x1, LOW), b0 = __builtin_shufflevector(x2, x3, LOW);
-    const bytes c = __builtin_shufflevector(x0, x1, HIGH), d = __builtin_shufflevector(x2, x3, HIGH);
+    const bytes c = __builtin_shufflevector(x0, x1, HIGH),
+                d = __builtin_shufflevector(x2, x3, HIGH);
     *(bytes_loose *)to = __builtin_shufflevector(a, b0, LOW_PAIRS);
     *(bytes_loose *)(to + 16) = __builtin_shufflevector(a, b0, HIGH_PAIRS);
     *(bytes_loose *)(to + 32) = __builtin_shufflevector(c, d, LOW_PAIRS);
     *(bytes_loose *)(to + 48) = __builtin_shufflevector(c, d, HIGH_PAIRS);
 }
 
-void LEVEL(hone_vector_int8_pack)(const uint8_t *b, int64_t row, int64_t depth, int cols, uint8_t flip, int8_t *to)
+void LEVEL(hone_vector_int8_pack)(const uint8_t *b, int64_t row, int64_t depth, int cols,
+                                  uint8_t flip, int8_t *to)
 {
     uint8_t all[HONE_PANEL];
 

@@ -1,37 +1,38 @@
-/* The interpreter of pointwise programs. A block is cut into tiles of some hundred elements; every instruction is one loop
- * over a tile, so that its cost of dispatch vanishes and all intermediate values stay in the first cache level. Inputs that
- * lie densely are read in place; others are loaded (converted, broadcast) into slots first. */
-#include "cpu/simd/vec_math.h"
+/* The interpreter of pointwise programs. A block is cut into tiles of some hundred elements; every
+ * instruction is one loop over a tile, so that its cost of dispatch vanishes and all intermediate
+ * values stay in the first cache level. Inputs that lie densely are read in place; others are
+ * loaded (converted, broadcast) into slots first. */
 #include "cpu/simd/level_table.h"
+#include "cpu/simd/vec_math.h"
 
 #define TILE 512 /* elements */
 
 /* n is a multiple of HONE_W, operands have room for it; d may be one of them. */
 typedef void (*op_fn)(float *d, const float *a, const float *b, const float *c, int64_t n);
 
-#define OP_BEGIN(id)                                                                                                   \
-    static void op_##id(float *d, const float *pa, const float *pb, const float *pc, int64_t n)                        \
-    {                                                                                                                  \
-        (void)pb, (void)pc;                                                                                            \
-        for (int64_t i = 0; i < n; i += HONE_W) {                                                                      \
+#define OP_BEGIN(id)                                                                               \
+    static void op_##id(float *d, const float *pa, const float *pb, const float *pc, int64_t n)    \
+    {                                                                                              \
+        (void)pb, (void)pc;                                                                        \
+        for (int64_t i = 0; i < n; i += HONE_W) {                                                  \
             const vf a = vf_load(pa + i);
-#define OP_END(expression)                                                                                             \
-            vf_store(d + i, expression);                                                                               \
-        }                                                                                                              \
+#define OP_END(expression)                                                                         \
+    vf_store(d + i, expression);                                                                   \
+    }                                                                                              \
     }
-#define UNARY(id, expression)                                                                                          \
-    OP_BEGIN(id)                                                                                                       \
+#define UNARY(id, expression)                                                                      \
+    OP_BEGIN(id)                                                                                   \
     OP_END(expression)
-#define BINARY(id, expression)                                                                                         \
-    OP_BEGIN(id)                                                                                                       \
-            const vf b = vf_load(pb + i);                                                                              \
+#define BINARY(id, expression)                                                                     \
+    OP_BEGIN(id)                                                                                   \
+    const vf b = vf_load(pb + i);                                                                  \
     OP_END(expression)
-#define TERNARY(id, expression)                                                                                        \
-    OP_BEGIN(id)                                                                                                       \
-            const vf b = vf_load(pb + i), c = vf_load(pc + i);                                                         \
+#define TERNARY(id, expression)                                                                    \
+    OP_BEGIN(id)                                                                                   \
+    const vf b = vf_load(pb + i), c = vf_load(pc + i);                                             \
     OP_END(expression)
 #define ZERO vf_splat(0.0f)
-#define ONE vf_splat(1.0f)
+#define ONE  vf_splat(1.0f)
 
 UNARY(copy, a)
 UNARY(neg, -a)
@@ -64,12 +65,14 @@ BINARY(less, vm_select(vf_lt(a, b), ONE, ZERO))
 BINARY(less_equal, vm_select(vf_le(a, b), ONE, ZERO))
 BINARY(and, vm_select(vf_ne(a, ZERO), vm_select(vf_ne(b, ZERO), ONE, ZERO), ZERO))
 BINARY(or, vm_select(vf_ne(a, ZERO), ONE, vm_select(vf_ne(b, ZERO), ONE, ZERO)))
-BINARY(xor, vm_select(vf_ne(a, ZERO), vm_select(vf_ne(b, ZERO), ZERO, ONE), vm_select(vf_ne(b, ZERO), ONE, ZERO)))
+BINARY(xor, vm_select(vf_ne(a, ZERO), vm_select(vf_ne(b, ZERO), ZERO, ONE),
+                      vm_select(vf_ne(b, ZERO), ONE, ZERO)))
 TERNARY(select, vm_select(vf_ne(a, ZERO), b, c))
 TERNARY(fma, a *b + c)
 
 /* What has no vector form, and arguments that the vector form does not reach. */
-static void eval_each(hone_scalar op, float *d, const float *a, const float *b, const float *c, int64_t n)
+static void eval_each(hone_scalar op, float *d, const float *a, const float *b, const float *c,
+                      int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         d[i] = hone_scalar_eval(op, a[i], b[i], c[i], 0.0f);
@@ -113,10 +116,10 @@ static void op_pow(float *d, const float *a, const float *b, const float *c, int
     }
 }
 
-#define LIBM(id)                                                                                                       \
-    static void op_##id(float *d, const float *a, const float *b, const float *c, int64_t n)                           \
-    {                                                                                                                  \
-        eval_each(HONE_SCALAR_##id, d, a, b, c, n);                                                                    \
+#define LIBM(id)                                                                                   \
+    static void op_##id(float *d, const float *a, const float *b, const float *c, int64_t n)       \
+    {                                                                                              \
+        eval_each(HONE_SCALAR_##id, d, a, b, c, n);                                                \
     }
 LIBM(tan)
 LIBM(asin)
@@ -151,23 +154,25 @@ void LEVEL(hone_vector_unary)(int scalar, const float *x, float *y, int64_t n)
     }
 }
 
-/* ---- loads and stores ------------------------------------------------------------------------------------------------ */
+/* ---- loads and stores
+ * ------------------------------------------------------------------------------------------------
+ */
 
-#define LOAD(name, type, expression)                                                                                   \
-    static void name(float *d, const void *src, int64_t at, int64_t step, int64_t n)                                   \
-    {                                                                                                                  \
-        const type *p = (const type *)src + at;                                                                        \
-        if (step == 1) {                                                                                               \
-            for (int64_t i = 0; i < n; i++) {                                                                          \
-                const type x = p[i];                                                                                   \
-                d[i] = expression;                                                                                     \
-            }                                                                                                          \
-            return;                                                                                                    \
-        }                                                                                                              \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            const type x = p[i * step];                                                                                \
-            d[i] = expression;                                                                                         \
-        }                                                                                                              \
+#define LOAD(name, type, expression)                                                               \
+    static void name(float *d, const void *src, int64_t at, int64_t step, int64_t n)               \
+    {                                                                                              \
+        const type *p = (const type *)src + at;                                                    \
+        if (step == 1) {                                                                           \
+            for (int64_t i = 0; i < n; i++) {                                                      \
+                const type x = p[i];                                                               \
+                d[i] = expression;                                                                 \
+            }                                                                                      \
+            return;                                                                                \
+        }                                                                                          \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            const type x = p[i * step];                                                            \
+            d[i] = expression;                                                                     \
+        }                                                                                          \
     }
 LOAD(load_f32, float, x)
 LOAD(load_f16, uint16_t, hone_f16_to_f32(x))
@@ -207,7 +212,9 @@ static void store_row(void *out, hone_dtype dtype, int64_t at, const float *x, i
     }
 }
 
-/* ---- tiles ----------------------------------------------------------------------------------------------------------- */
+/* ---- tiles
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct frame {
     const hone_region_block *block;
@@ -229,7 +236,8 @@ static float scalar_of(const hone_region_input *in)
     return x;
 }
 
-/* Slots that no tile changes: constants, and inputs that are one element. n: the widest tile, rounded up. */
+/* Slots that no tile changes: constants, and inputs that are one element. n: the widest tile,
+ * rounded up. */
 static void fill_fixed(frame *f, int64_t n)
 {
     const hone_region_code *code = f->block->code;
@@ -246,8 +254,10 @@ static void fill_fixed(frame *f, int64_t n)
     }
 }
 
-/* Rows [r, r + rows), columns [c, c + cols) of the block; rows > 1 only where the tile holds whole rows. */
-static void load_inputs(frame *f, int64_t r, int64_t rows, int64_t c, int64_t cols, bool whole_vectors)
+/* Rows [r, r + rows), columns [c, c + cols) of the block; rows > 1 only where the tile holds whole
+ * rows. */
+static void load_inputs(frame *f, int64_t r, int64_t rows, int64_t c, int64_t cols,
+                        bool whole_vectors)
 {
     for (int k = 0; k < f->block->code->n_in; k++) {
         const hone_region_input *in = &f->block->in[k];
@@ -272,7 +282,8 @@ static void run_tile(frame *f, int64_t r, int64_t rows, int64_t c, int64_t cols)
     const int64_t n = rows * cols, at = r * b->out_row + c;
     const bool whole_vectors = n % HONE_W == 0;
     const int64_t room = (n + HONE_W - 1) & ~(int64_t)(HONE_W - 1);
-    const bool direct = whole_vectors && b->out_dtype == HONE_F32 && (rows == 1 || b->out_row == cols);
+    const bool direct =
+        whole_vectors && b->out_dtype == HONE_F32 && (rows == 1 || b->out_row == cols);
 
     load_inputs(f, r, rows, c, cols, whole_vectors);
     for (int i = 0; i < code->n_instr; i++) {
@@ -285,7 +296,8 @@ static void run_tile(frame *f, int64_t r, int64_t rows, int64_t c, int64_t cols)
     if (direct)
         return;
     for (int64_t i = 0; i < rows; i++)
-        store_row(b->out, b->out_dtype, at + i * b->out_row, f->room[code->answer] + i * cols, cols);
+        store_row(b->out, b->out_dtype, at + i * b->out_row, f->room[code->answer] + i * cols,
+                  cols);
 }
 
 /* Rows that are repeated by every tile are loaded by the first one alone. */

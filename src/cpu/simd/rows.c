@@ -1,18 +1,20 @@
-/* Work on rows: dot products of a matrix's rows with one vector, transposition, softmax, layer normalisation. */
-#include "cpu/simd/vec_math.h"
+/* Work on rows: dot products of a matrix's rows with one vector, transposition, softmax, layer
+ * normalisation. */
 #include "cpu/simd/level_table.h"
+#include "cpu/simd/vec_math.h"
 
 /* Four rows at once: the vector is loaded once for them, and their chains overlap. */
-static HONE_ALWAYS_INLINE void dot_rows(const float *w, int64_t ld, const float *x, int64_t n, float out[4])
+static HONE_ALWAYS_INLINE void dot_rows(const float *w, int64_t ld, const float *x, int64_t n,
+                                        float out[4])
 {
     vf acc[4][2];
     int64_t k = 0;
 
-    UNROLL for (int r = 0; r < 4; r++)
-        acc[r][0] = acc[r][1] = vf_splat(0.0f);
+    UNROLL for (int r = 0; r < 4; r++) acc[r][0] = acc[r][1] = vf_splat(0.0f);
     for (; k + 2 * HONE_W <= n; k += 2 * HONE_W) {
         const vf x0 = vf_load(x + k), x1 = vf_load(x + k + HONE_W);
-        UNROLL for (int r = 0; r < 4; r++) {
+        UNROLL for (int r = 0; r < 4; r++)
+        {
             acc[r][0] += vf_load(w + r * ld + k) * x0;
             acc[r][1] += vf_load(w + r * ld + k + HONE_W) * x1;
         }
@@ -20,15 +22,14 @@ static HONE_ALWAYS_INLINE void dot_rows(const float *w, int64_t ld, const float 
     for (; k < n; k += HONE_W) {
         const int64_t some = HONE_MIN(n - k, HONE_W);
         const vf x0 = some == HONE_W ? vf_load(x + k) : vf_load_n(x + k, some);
-        UNROLL for (int r = 0; r < 4; r++)
-            acc[r][0] += (some == HONE_W ? vf_load(w + r * ld + k) : vf_load_n(w + r * ld + k, some)) * x0;
+        UNROLL for (int r = 0; r < 4; r++) acc[r][0] +=
+            (some == HONE_W ? vf_load(w + r * ld + k) : vf_load_n(w + r * ld + k, some)) * x0;
     }
-    UNROLL for (int r = 0; r < 4; r++)
-        out[r] = vf_sum(acc[r][0] + acc[r][1]);
+    UNROLL for (int r = 0; r < 4; r++) out[r] = vf_sum(acc[r][0] + acc[r][1]);
 }
 
-void LEVEL(hone_vector_rows_dot)(const float *w, int64_t ld, const float *x, int64_t k, int64_t n, float *y,
-                                 bool accumulate)
+void LEVEL(hone_vector_rows_dot)(const float *w, int64_t ld, const float *x, int64_t k, int64_t n,
+                                 float *y, bool accumulate)
 {
     for (int64_t i = 0; i < n; i += 4) {
         const int64_t some = HONE_MIN(n - i, 4);
@@ -49,24 +50,26 @@ void LEVEL(hone_vector_rows_dot)(const float *w, int64_t ld, const float *x, int
 
 #define BLOCK 16 /* lines of a transposed block: 16 cache lines read, 16 written */
 
-/* Few planes to pixels and back: the inner loop has a constant count, so that it becomes shuffles. */
-static HONE_ALWAYS_INLINE void planes_to_pixels(const float *restrict src, int64_t ld, float *restrict dst, int n,
-                                                int64_t cols)
+/* Few planes to pixels and back: the inner loop has a constant count, so that it becomes shuffles.
+ */
+static HONE_ALWAYS_INLINE void planes_to_pixels(const float *restrict src, int64_t ld,
+                                                float *restrict dst, int n, int64_t cols)
 {
     for (int64_t j = 0; j < cols; j++)
         for (int i = 0; i < n; i++)
             dst[j * n + i] = src[i * ld + j];
 }
 
-static HONE_ALWAYS_INLINE void pixels_to_planes(const float *restrict src, float *restrict dst, int64_t ld, int n,
-                                                int64_t rows)
+static HONE_ALWAYS_INLINE void pixels_to_planes(const float *restrict src, float *restrict dst,
+                                                int64_t ld, int n, int64_t rows)
 {
     for (int64_t i = 0; i < rows; i++)
         for (int j = 0; j < n; j++)
             dst[j * ld + i] = src[i * n + j];
 }
 
-static bool transpose_narrow(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows, int64_t cols)
+static bool transpose_narrow(const float *src, int64_t ld_src, float *dst, int64_t ld_dst,
+                             int64_t rows, int64_t cols)
 {
     if (rows == ld_dst && rows == 2)
         planes_to_pixels(src, ld_src, dst, 2, cols);
@@ -88,12 +91,16 @@ static bool transpose_narrow(const float *src, int64_t ld_src, float *dst, int64
 typedef float quad __attribute__((vector_size(16)));
 typedef float quad_loose __attribute__((vector_size(16), aligned(4), may_alias));
 
-static HONE_ALWAYS_INLINE void transpose_4x4(const float *src, int64_t ld_src, float *dst, int64_t ld_dst)
+static HONE_ALWAYS_INLINE void transpose_4x4(const float *src, int64_t ld_src, float *dst,
+                                             int64_t ld_dst)
 {
     const quad a = *(const quad_loose *)src, b = *(const quad_loose *)(src + ld_src);
-    const quad c = *(const quad_loose *)(src + 2 * ld_src), d = *(const quad_loose *)(src + 3 * ld_src);
-    const quad ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const quad cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const quad c = *(const quad_loose *)(src + 2 * ld_src),
+               d = *(const quad_loose *)(src + 3 * ld_src);
+    const quad ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+               ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quad cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+               cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
 
     *(quad_loose *)dst = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
     *(quad_loose *)(dst + ld_dst) = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
@@ -101,14 +108,16 @@ static HONE_ALWAYS_INLINE void transpose_4x4(const float *src, int64_t ld_src, f
     *(quad_loose *)(dst + 3 * ld_dst) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
 }
 
-static void transpose_plain(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows, int64_t cols)
+static void transpose_plain(const float *src, int64_t ld_src, float *dst, int64_t ld_dst,
+                            int64_t rows, int64_t cols)
 {
     for (int64_t j = 0; j < cols; j++)
         for (int64_t i = 0; i < rows; i++)
             dst[j * ld_dst + i] = src[i * ld_src + j];
 }
 
-static void transpose_block(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows, int64_t cols)
+static void transpose_block(const float *src, int64_t ld_src, float *dst, int64_t ld_dst,
+                            int64_t rows, int64_t cols)
 {
     const int64_t r4 = rows & ~(int64_t)3, c4 = cols & ~(int64_t)3;
 
@@ -121,8 +130,8 @@ static void transpose_block(const float *src, int64_t ld_src, float *dst, int64_
         transpose_plain(src + c4, ld_src, dst + c4 * ld_dst, ld_dst, rows, cols - c4);
 }
 
-void LEVEL(hone_vector_transpose)(const float *src, int64_t ld_src, float *dst, int64_t ld_dst, int64_t rows,
-                                  int64_t cols)
+void LEVEL(hone_vector_transpose)(const float *src, int64_t ld_src, float *dst, int64_t ld_dst,
+                                  int64_t rows, int64_t cols)
 {
     if (transpose_narrow(src, ld_src, dst, ld_dst, rows, cols))
         return;
@@ -132,8 +141,8 @@ void LEVEL(hone_vector_transpose)(const float *src, int64_t ld_src, float *dst, 
     }
     for (int64_t i = 0; i < rows; i += BLOCK)
         for (int64_t j = 0; j < cols; j += BLOCK)
-            transpose_block(src + i * ld_src + j, ld_src, dst + j * ld_dst + i, ld_dst, HONE_MIN(BLOCK, rows - i),
-                            HONE_MIN(BLOCK, cols - j));
+            transpose_block(src + i * ld_src + j, ld_src, dst + j * ld_dst + i, ld_dst,
+                            HONE_MIN(BLOCK, rows - i), HONE_MIN(BLOCK, cols - j));
 }
 
 static float row_largest(const float *x, int64_t n)
@@ -204,8 +213,8 @@ static float row_square_sum(const float *x, int64_t n, float mean)
     return total;
 }
 
-void LEVEL(hone_vector_layer_norm)(const float *x, const float *scale, const float *bias, float epsilon, float *y,
-                                   int64_t n, float *mean, float *inverse)
+void LEVEL(hone_vector_layer_norm)(const float *x, const float *scale, const float *bias,
+                                   float epsilon, float *y, int64_t n, float *mean, float *inverse)
 {
     const float m = row_sum(x, n) / (float)n;
     const float inv = 1.0f / sqrtf(row_square_sum(x, n, m) / (float)n + epsilon);

@@ -1,6 +1,7 @@
-/* Vectors of float32 under one set of names for every level: vf holds HONE_W of them, vi as many int32, vm is a mask. The
- * arithmetic operators are the compiler's; what they do not give is here, in the instructions of each level. This header
- * and its siblings in simd/ are the place of vector extensions, as base/compiler.h is of the others. */
+/* Vectors of float32 under one set of names for every level: vf holds HONE_W of them, vi as many
+ * int32, vm is a mask. The arithmetic operators are the compiler's; what they do not give is here,
+ * in the instructions of each level. This header and its siblings in simd/ are the place of vector
+ * extensions, as base/compiler.h is of the others. */
 #ifndef HONE_CPU_SIMD_VEC_H
 #define HONE_CPU_SIMD_VEC_H
 
@@ -19,8 +20,8 @@
 
 /* LEVEL(name) is name_avx512 in the objects of that level. */
 #define HONE_PASTE_(a, b) a##_##b
-#define HONE_PASTE(a, b) HONE_PASTE_(a, b)
-#define LEVEL(name) HONE_PASTE(name, HONE_LEVEL)
+#define HONE_PASTE(a, b)  HONE_PASTE_(a, b)
+#define LEVEL(name)       HONE_PASTE(name, HONE_LEVEL)
 
 #if defined(__AVX512F__)
 #define HONE_W 16
@@ -65,10 +66,10 @@ static HONE_ALWAYS_INLINE vf vf_of_int(vi x)
 
 #if HONE_W == 16
 typedef __mmask16 vm;
-#define VM_COMPARE(name, code)                                                                                         \
-    static HONE_ALWAYS_INLINE vm name(vf a, vf b)                                                                      \
-    {                                                                                                                  \
-        return _mm512_cmp_ps_mask((__m512)a, (__m512)b, code);                                                         \
+#define VM_COMPARE(name, code)                                                                     \
+    static HONE_ALWAYS_INLINE vm name(vf a, vf b)                                                  \
+    {                                                                                              \
+        return _mm512_cmp_ps_mask((__m512)a, (__m512)b, code);                                     \
     }
 VM_COMPARE(vf_lt, _CMP_LT_OQ)
 VM_COMPARE(vf_le, _CMP_LE_OQ)
@@ -106,16 +107,17 @@ static HONE_ALWAYS_INLINE vi vf_to_int(vf a) /* to nearest */
 {
     return (vi)_mm512_cvtps_epi32((__m512)a);
 }
-#define VF_ROUND(name, mode)                                                                                           \
-    static HONE_ALWAYS_INLINE vf name(vf a)                                                                            \
-    {                                                                                                                  \
-        return (vf)_mm512_roundscale_ps((__m512)a, (mode) | _MM_FROUND_NO_EXC);                                        \
+#define VF_ROUND(name, mode)                                                                       \
+    static HONE_ALWAYS_INLINE vf name(vf a)                                                        \
+    {                                                                                              \
+        return (vf)_mm512_roundscale_ps((__m512)a, (mode) | _MM_FROUND_NO_EXC);                    \
     }
 VF_ROUND(vf_round, _MM_FROUND_TO_NEAREST_INT)
 VF_ROUND(vf_floor, _MM_FROUND_TO_NEG_INF)
 VF_ROUND(vf_ceil, _MM_FROUND_TO_POS_INF)
 VF_ROUND(vf_trunc, _MM_FROUND_TO_ZERO)
-static HONE_ALWAYS_INLINE vf vf_load_n(const float *p, int64_t n) /* the first n < HONE_W, the rest zero */
+static HONE_ALWAYS_INLINE vf vf_load_n(const float *p,
+                                       int64_t n) /* the first n < HONE_W, the rest zero */
 {
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 }
@@ -130,10 +132,10 @@ static HONE_ALWAYS_INLINE float vf_sum(vf a)
 
 #else
 
-#define VM_COMPARE(name, op)                                                                                           \
-    static HONE_ALWAYS_INLINE vm name(vf a, vf b)                                                                      \
-    {                                                                                                                  \
-        return (vm)(a op b);                                                                                           \
+#define VM_COMPARE(name, op)                                                                       \
+    static HONE_ALWAYS_INLINE vm name(vf a, vf b)                                                  \
+    {                                                                                              \
+        return (vm)(a op b);                                                                       \
     }
 typedef vi vm;
 VM_COMPARE(vf_lt, <)
@@ -189,10 +191,10 @@ static HONE_ALWAYS_INLINE vi vf_to_int(vf a)
 {
     return (vi)_mm256_cvtps_epi32((__m256)a);
 }
-#define VF_ROUND(name, mode)                                                                                           \
-    static HONE_ALWAYS_INLINE vf name(vf a)                                                                            \
-    {                                                                                                                  \
-        return (vf)_mm256_round_ps((__m256)a, (mode) | _MM_FROUND_NO_EXC);                                             \
+#define VF_ROUND(name, mode)                                                                       \
+    static HONE_ALWAYS_INLINE vf name(vf a)                                                        \
+    {                                                                                              \
+        return (vf)_mm256_round_ps((__m256)a, (mode) | _MM_FROUND_NO_EXC);                         \
     }
 VF_ROUND(vf_round, _MM_FROUND_TO_NEAREST_INT)
 VF_ROUND(vf_floor, _MM_FROUND_TO_NEG_INF)
@@ -260,10 +262,10 @@ static HONE_ALWAYS_INLINE vf vf_min(vf a, vf b)
 {
     return vm_select(vf_lt(a, b), a, b);
 }
-#define VF_EACH(name, f)                                                                                               \
-    static HONE_ALWAYS_INLINE vf name(vf a)                                                                            \
-    {                                                                                                                  \
-        return (vf){f(a[0]), f(a[1]), f(a[2]), f(a[3])};                                                               \
+#define VF_EACH(name, f)                                                                           \
+    static HONE_ALWAYS_INLINE vf name(vf a)                                                        \
+    {                                                                                              \
+        return (vf){f(a[0]), f(a[1]), f(a[2]), f(a[3])};                                           \
     }
 VF_EACH(vf_sqrt, sqrtf)
 VF_EACH(vf_round, rintf)
@@ -275,7 +277,8 @@ static HONE_ALWAYS_INLINE vi vf_to_int(vf a)
 #if defined(__SSE2__)
     return (vi)_mm_cvtps_epi32((__m128)a);
 #else
-    return (vi){(int32_t)rintf(a[0]), (int32_t)rintf(a[1]), (int32_t)rintf(a[2]), (int32_t)rintf(a[3])};
+    return (vi){(int32_t)rintf(a[0]), (int32_t)rintf(a[1]), (int32_t)rintf(a[2]),
+                (int32_t)rintf(a[3])};
 #endif
 }
 #endif

@@ -1,6 +1,7 @@
-/* Elementary functions on vectors: reduce the argument, evaluate a polynomial, put the pieces together. The coefficients
- * are minimax fits made for these intervals (largest relative error of the fit beside each); results are within about two
- * units in the last place, NaN goes through, infinities and overflow behave as in libm. */
+/* Elementary functions on vectors: reduce the argument, evaluate a polynomial, put the pieces
+ * together. The coefficients are minimax fits made for these intervals (largest relative error of
+ * the fit beside each); results are within about two units in the last place, NaN goes through,
+ * infinities and overflow behave as in libm. */
 #ifndef HONE_CPU_SIMD_VEC_MATH_H
 #define HONE_CPU_SIMD_VEC_MATH_H
 
@@ -12,13 +13,15 @@ static HONE_ALWAYS_INLINE vf vf_scale(vf x, vf n)
 #if HONE_W == 16
     return (vf)_mm512_scalef_ps((__m512)x, (__m512)n);
 #else
-    const vi whole = vf_to_int(n), half = whole >> 1; /* in two factors: one alone would overflow first */
+    const vi whole = vf_to_int(n),
+             half = whole >> 1; /* in two factors: one alone would overflow first */
     const vf a = vf_of_bits((half + 127) << 23), b = vf_of_bits((whole - half + 127) << 23);
     return x * a * b;
 #endif
 }
 
-/* 1 / x for x in [1, 2^126]: where division is slow, an estimate and one step of Newton's (two roundings off at most). */
+/* 1 / x for x in [1, 2^126]: where division is slow, an estimate and one step of Newton's (two
+ * roundings off at most). */
 static HONE_ALWAYS_INLINE vf vf_inverse(vf x)
 {
 #if HONE_W == 16
@@ -34,7 +37,8 @@ static HONE_ALWAYS_INLINE vf vf_exp(vf x)
     /* Outside, exp is 0 or infinite in float32; the order of operands lets NaN through. */
     const vf in = vf_min(vf_splat(89.0f), vf_max(vf_splat(-104.0f), x));
     const vf n = vf_round(in * 1.44269504f);
-    vf r = in - n * 0.693359375f; /* ln 2 in two parts: the first has few bits, n times it is exact */
+    vf r =
+        in - n * 0.693359375f; /* ln 2 in two parts: the first has few bits, n times it is exact */
     r = r + n * 2.12194440e-4f;
     vf p = vf_splat(0.00139517151f); /* [-ln2/2, ln2/2], 3e-9 */
     p = p * r + 0.00836959854f;
@@ -54,7 +58,8 @@ static HONE_ALWAYS_INLINE vf vf_sigmoid(vf x)
 static HONE_ALWAYS_INLINE vf vf_log(vf x)
 {
     const vm tiny = vf_lt(x, vf_splat(1.17549435e-38f));
-    const vf big = vm_select(tiny, x * 8388608.0f, x); /* denormals are brought into the normal range */
+    const vf big =
+        vm_select(tiny, x * 8388608.0f, x);    /* denormals are brought into the normal range */
     const vi bits = vf_bits(big) & 0x7fffffff; /* what is negative is answered below */
     /* The exponent of x / sqrt(1/2), so that the mantissa lies in [sqrt(1/2), sqrt(2)). */
     const vi e = (bits - 0x3f3504f3) >> 23;
@@ -87,7 +92,9 @@ static HONE_ALWAYS_INLINE vf vf_log1p(vf x)
     const vf d = u - 1.0f;
     const vf y = vf_log(u) * (x / d);
     const vm same = vf_eq(d, vf_splat(0.0f));
-    return vm_select(same, x, vm_select(vf_eq(u, vf_splat(INFINITY)), x, vm_select(vf_eq(u, vf_splat(0.0f)), vf_log(u), y)));
+    return vm_select(same, x,
+                     vm_select(vf_eq(u, vf_splat(INFINITY)), x,
+                               vm_select(vf_eq(u, vf_splat(0.0f)), vf_log(u), y)));
 }
 
 static HONE_ALWAYS_INLINE vf vf_softplus(vf x)
