@@ -309,6 +309,27 @@ static double lrn_scale(const hone_attrs_lrn *a, double square)
     return a->beta == 0.75f ? 1 / (sqrt(base) * sqrt(sqrt(base))) : pow(base, -(double)a->beta);
 }
 
+/* y = x / (bias + alpha / size * square) ^ beta; square is used up. */
+static void lrn_finish(const hone_attrs_lrn *a, const float *x, float *y, float *square, int64_t n)
+{
+    const float alpha = a->alpha / (float)a->size, bias = a->bias, beta = a->beta;
+
+    for (int64_t i = 0; i < n; i++)
+        square[i] = bias + alpha * square[i];
+    for (int64_t i = 0; i < n && beta != 0.75f; i++)
+        square[i] = powf(square[i], beta);
+    for (int64_t i = 0; i < n && beta == 0.75f; i++)
+        square[i] = sqrtf(square[i]) * sqrtf(sqrtf(square[i]));
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] / square[i];
+}
+
+static void add_squares(float *square, const float *x, int64_t from, int64_t to)
+{
+    for (int64_t i = from; i < to; i++)
+        square[i] += x[i] * x[i];
+}
+
 /* A strip of neighbouring lines in float32. */
 static void lrn_strip(const lrn_job *job, int64_t at, int64_t n)
 {
@@ -320,17 +341,23 @@ static void lrn_strip(const lrn_job *job, int64_t at, int64_t n)
         const int64_t from = HONE_MAX(c - before, 0), to = HONE_MIN(c + after, job->lines.n - 1);
         float square[STRIP] = {0};
         for (int64_t k = from; k <= to; k++)
-            for (int64_t i = 0; i < n; i++)
-                square[i] += x[k * step + i] * x[k * step + i];
-        const float alpha = job->a->alpha / (float)job->a->size, beta = job->a->beta, bias = job->a->bias;
-        for (int64_t i = 0; i < n; i++)
-            square[i] = bias + alpha * square[i];
-        for (int64_t i = 0; i < n && beta != 0.75f; i++)
-            square[i] = powf(square[i], beta);
-        for (int64_t i = 0; i < n && beta == 0.75f; i++)
-            square[i] = sqrtf(square[i]) * sqrtf(sqrtf(square[i]));
-        for (int64_t i = 0; i < n; i++)
-            y[c * step + i] = x[c * step + i] / square[i];
+            add_squares(square, x + k * step, 0, n);
+        lrn_finish(job->a, x + c * step, y + c * step, square, n);
+    }
+}
+
+/* One line of neighbouring channels in float32: the window slides over a strip of them. */
+static void lrn_row(const lrn_job *job, const float *x, float *y)
+{
+    const int64_t channels = job->lines.n, size = HONE_MIN(job->a->size, 2 * channels);
+    const int64_t before = (size - 1) / 2;
+
+    for (int64_t c = 0; c < channels; c += STRIP) {
+        const int64_t n = HONE_MIN(channels - c, STRIP);
+        float square[STRIP] = {0};
+        for (int64_t d = -before; d < size - before; d++)
+            add_squares(square, x + c + d, HONE_MAX(-(c + d), 0), HONE_MIN(n, channels - (c + d)));
+        lrn_finish(job->a, x + c, y + c, square, n);
     }
 }
 
@@ -339,8 +366,12 @@ static void lrn_strips(void *ctx, int64_t begin, int64_t end)
     const lrn_job *job = ctx;
 
     for (int64_t i = begin, n; i < end; i += n) {
+        const int64_t at = hone_lines_at(&job->lines, i);
         n = HONE_MIN(HONE_MIN(end - i, job->lines.inner - i % job->lines.inner), STRIP);
-        lrn_strip(job, hone_lines_at(&job->lines, i), n);
+        if (job->lines.inner == 1)
+            lrn_row(job, (const float *)job->x->data + at, (float *)job->y->data + at);
+        else
+            lrn_strip(job, at, n);
     }
 }
 
@@ -371,7 +402,7 @@ static hone_status run_lrn(const hone_cpu_call *call)
         return hone_error(HONE_ERR_DEVICE, "lrn: size is %lld", (long long)job.a->size);
     HONE_TRY(hone_call_lines(call, &job.x->shape, job.a->layout == HONE_LAYOUT_LAST ? -1 : 1, &job.lines));
     const int64_t grain = hone_grain(job.lines.n * HONE_MIN(job.a->size, job.lines.n));
-    const bool strips = job.lines.inner > 1 && job.x->dtype == HONE_F32 && job.y->dtype == HONE_F32;
+    const bool strips = job.x->dtype == HONE_F32 && job.y->dtype == HONE_F32;
     hone_cpu_for(call, job.lines.count, grain, strips ? lrn_strips : lrn_lines, &job);
     return HONE_OK;
 }

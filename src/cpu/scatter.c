@@ -103,7 +103,7 @@ static hone_status run_scatter_nd(const hone_cpu_call *call)
 {
     const hone_tensor *indices = call->in[1], *updates = call->in[2], *y = call->out[0];
     const hone_dims *t = &indices->shape;
-    const int64_t how = call->attrs->scatter_nd.reduction;
+    const int64_t how = call->attrs->scatter_nd.reduction, size = (int64_t)hone_element_size(y->dtype);
     int64_t stride[HONE_MAX_RANK];
 
     if (t->rank < 1 || t->dim[t->rank - 1] > y->shape.rank)
@@ -121,6 +121,10 @@ static hone_status run_scatter_nd(const hone_cpu_call *call)
         for (int k = 0; k < n_index; k++) {
             HONE_TRY(hone_call_index(call, hone_get_int(indices, i * n_index + k), y->shape.dim[k], &index));
             to += index * stride[k];
+        }
+        if (how == HONE_REDUCTION_NONE && size) {
+            memcpy((char *)y->data + to * size, (const char *)updates->data + i * inner * size, (size_t)(inner * size));
+            continue;
         }
         for (int64_t j = 0; j < inner; j++)
             update(how, y, to + j, updates, i * inner + j);
