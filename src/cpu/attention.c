@@ -1,6 +1,7 @@
-/* Scaled dot-product attention (ONNX Attention-25) and rotary_embedding. One row of queries at a time: scores against every
- * key, softmax, a weighted sum of the values; nothing of size queries x keys is kept. Keys and values are read where they
- * lie: the past's first, then the present's. Computed in float32; float64 inputs lose bits. */
+/* Scaled dot-product attention (ONNX Attention-25) and rotary_embedding. One row of queries at a
+ * time: scores against every key, softmax, a weighted sum of the values; nothing of size queries x
+ * keys is kept. Keys and values are read where they lie: the past's first, then the present's.
+ * Computed in float32; float64 inputs lose bits. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -50,10 +51,12 @@ static const float *entries(const heads *h, int64_t batch, int64_t head, int64_t
     return room;
 }
 
-static const float *token_of(const heads *past, const heads *now, int64_t batch, int64_t head, int64_t token, float *room)
+static const float *token_of(const heads *past, const heads *now, int64_t batch, int64_t head,
+                             int64_t token, float *room)
 {
     const int64_t before = past->t ? past->tokens : 0;
-    return token < before ? entries(past, batch, head, token, room) : entries(now, batch, head, token - before, room);
+    return token < before ? entries(past, batch, head, token, room)
+                          : entries(now, batch, head, token - before, room);
 }
 
 static float dot(const float *a, const float *b, int64_t n)
@@ -66,29 +69,36 @@ static float dot(const float *a, const float *b, int64_t n)
             lane[k] += a[i + k] * b[i + k];
     for (; i < n; i++)
         sum += a[i] * b[i];
-    return sum + ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    return sum + ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+           ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
 /* What is added to a score: -inf where the key may not be seen. */
-static float bias_of(const attention_job *job, int64_t batch, int64_t head, int64_t query, int64_t key)
+static float bias_of(const attention_job *job, int64_t batch, int64_t head, int64_t query,
+                     int64_t key)
 {
     const hone_attrs_attention *a = &job->call->attrs->attention;
     const int64_t length = job->lengths ? hone_get_int(job->lengths, batch) : job->keys;
-    const int64_t offset = job->past_k.t ? job->past_k.tokens : job->lengths ? length - job->q.tokens : 0;
+    const int64_t offset = job->past_k.t  ? job->past_k.tokens
+                           : job->lengths ? length - job->q.tokens
+                                          : 0;
     const int64_t distance = query + offset - key;
 
-    if (key >= length || (a->is_causal && distance < 0) || (a->left_window_size >= 0 && distance > a->left_window_size) ||
+    if (key >= length || (a->is_causal && distance < 0) ||
+        (a->left_window_size >= 0 && distance > a->left_window_size) ||
         (a->right_window_size >= 0 && -distance > a->right_window_size))
         return -INFINITY;
     if (!job->mask)
         return 0;
     if (key >= job->mask_keys)
         return -INFINITY;
-    const double m = hone_get(job->mask, batch * job->mask_by[0] + head * job->mask_by[1] + query * job->mask_by[2] + key);
+    const double m = hone_get(job->mask, batch * job->mask_by[0] + head * job->mask_by[1] +
+                                             query * job->mask_by[2] + key);
     return job->mask->dtype == HONE_BOOL ? (m != 0 ? 0 : -INFINITY) : (float)m;
 }
 
-/* qk_matmul_output_mode: 0 the scores, 1 after the softcap, 2 after the bias, 3 after the softmax. */
+/* qk_matmul_output_mode: 0 the scores, 1 after the softcap, 2 after the bias, 3 after the softmax.
+ */
 static void give_qk(const attention_job *job, int64_t row, int64_t mode, const float *p)
 {
     if (job->qk && job->call->attrs->attention.qk_matmul_output_mode == mode)
@@ -112,7 +122,8 @@ static void soften(float *p, int64_t n)
         p[k] *= inverse;
 }
 
-static void scores_of(const attention_job *job, int64_t batch, int64_t head, int64_t query, int64_t row, float *p, float *room)
+static void scores_of(const attention_job *job, int64_t batch, int64_t head, int64_t query,
+                      int64_t row, float *p, float *room)
 {
     const float cap = job->call->attrs->attention.softcap;
     const int64_t kv_head = head / (job->q.heads / job->k.heads);
@@ -120,7 +131,8 @@ static void scores_of(const attention_job *job, int64_t batch, int64_t head, int
     bool sees = false;
 
     for (int64_t k = 0; k < job->keys; k++)
-        p[k] = job->scale * dot(q, token_of(&job->past_k, &job->k, batch, kv_head, k, room), job->q.size);
+        p[k] = job->scale *
+               dot(q, token_of(&job->past_k, &job->k, batch, kv_head, k, room), job->q.size);
     give_qk(job, row, 0, p);
     for (int64_t k = 0; k < job->keys && cap > 0; k++)
         p[k] = cap * tanhf(p[k] / cap);
@@ -140,7 +152,8 @@ static void scores_of(const attention_job *job, int64_t batch, int64_t head, int
 static void attend(void *ctx, int64_t begin, int64_t end, int thread)
 {
     const attention_job *job = ctx;
-    float *room = job->rows + thread * (3 * job->row_size + job->keys), *sum = room + 2 * job->row_size;
+    float *room = job->rows + thread * (3 * job->row_size + job->keys),
+          *sum = room + 2 * job->row_size;
     float *p = room + 3 * job->row_size;
 
     for (int64_t row = begin; row < end; row++) {
@@ -158,12 +171,14 @@ static void attend(void *ctx, int64_t begin, int64_t end, int thread)
                 sum[i] += p[k] * v[i];
         }
         if (job->y.t)
-            hone_write_f32(job->y.t->dtype, job->y.t->data, heads_at(&job->y, batch, head, query), job->v.size, sum);
+            hone_write_f32(job->y.t->dtype, job->y.t->data, heads_at(&job->y, batch, head, query),
+                           job->v.size, sum);
     }
 }
 
 /* The present: the past's tokens, then the new ones, as [batch, head, token, entry]. */
-static void join_past(const hone_cpu_call *call, const hone_tensor *out, const heads *past, const heads *now)
+static void join_past(const hone_cpu_call *call, const hone_tensor *out, const heads *past,
+                      const heads *now)
 {
     if (!out)
         return;
@@ -208,7 +223,8 @@ static bool set_attention(const hone_cpu_call *call, attention_job *job)
 
     *job = (attention_job){.call = call};
     for (int i = 0; i < 3; i++)
-        if (call->in[i]->shape.rank < 3 || call->in[i]->shape.rank > 4 || call->in[i]->shape.rank != call->in[0]->shape.rank)
+        if (call->in[i]->shape.rank < 3 || call->in[i]->shape.rank > 4 ||
+            call->in[i]->shape.rank != call->in[0]->shape.rank)
             return false;
     job->q = heads_of(call->in[0], a->q_num_heads);
     job->k = heads_of(call->in[1], a->kv_num_heads);
@@ -233,11 +249,12 @@ static bool attention_fits(attention_job *job)
     const heads *pk = &job->past_k, *pv = &job->past_v;
 
     return job->k.heads > 0 && job->q.heads % job->k.heads == 0 && job->v.heads == job->k.heads &&
-           job->q.size == job->k.size && job->q.batch == job->k.batch && job->k.batch == job->v.batch &&
-           job->k.tokens == job->v.tokens && set_mask(job) &&
-           (!pk->t || (pk->t->shape.rank == 4 && pv->t->shape.rank == 4 && pk->batch == job->k.batch &&
-                       pk->heads == job->k.heads && pk->size == job->k.size && pv->size == job->v.size &&
-                       pv->batch == job->k.batch && pv->heads == job->k.heads && pv->tokens == pk->tokens)) &&
+           job->q.size == job->k.size && job->q.batch == job->k.batch &&
+           job->k.batch == job->v.batch && job->k.tokens == job->v.tokens && set_mask(job) &&
+           (!pk->t ||
+            (pk->t->shape.rank == 4 && pv->t->shape.rank == 4 && pk->batch == job->k.batch &&
+             pk->heads == job->k.heads && pk->size == job->k.size && pv->size == job->v.size &&
+             pv->batch == job->k.batch && pv->heads == job->k.heads && pv->tokens == pk->tokens)) &&
            (!job->lengths || hone_tensor_count(job->lengths) == job->q.batch);
 }
 
@@ -255,7 +272,8 @@ static hone_status run_attention(const hone_cpu_call *call)
     attention_job job;
 
     if (!set_attention(call, &job) || !attention_fits(&job))
-        return hone_error(HONE_ERR_DEVICE, "attention: queries, keys, values, past and mask do not fit each other");
+        return hone_error(HONE_ERR_DEVICE,
+                          "attention: queries, keys, values, past and mask do not fit each other");
     job.rows = call->scratch;
     join_past(call, hone_call_out(call, 1), &job.past_k, &job.k);
     join_past(call, hone_call_out(call, 2), &job.past_v, &job.v);
@@ -264,9 +282,12 @@ static hone_status run_attention(const hone_cpu_call *call)
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_attention = {.run = run_attention, .scratch = scratch_attention, .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_attention = {
+    .run = run_attention, .scratch = scratch_attention, .takes = hone_takes_float};
 
-/* ---- rotary embedding ------------------------------------------------------------------------------------------------ */
+/* ---- rotary embedding
+ * ------------------------------------------------------------------------------------------------
+ */
 
 typedef struct rotary_job {
     heads x, y;
@@ -283,10 +304,13 @@ static void rotate(void *ctx, int64_t begin, int64_t end)
         const int64_t token = i % job->x.tokens, head = i / job->x.tokens % job->x.heads;
         const int64_t batch = i / job->x.tokens / job->x.heads;
         const int64_t line = batch * job->x.tokens + token;
-        const int64_t cache = (job->positions ? hone_get_int(job->positions, line) : line) * job->half;
-        const int64_t from = heads_at(&job->x, batch, head, token), to = heads_at(&job->y, batch, head, token);
+        const int64_t cache =
+            (job->positions ? hone_get_int(job->positions, line) : line) * job->half;
+        const int64_t from = heads_at(&job->x, batch, head, token),
+                      to = heads_at(&job->y, batch, head, token);
         for (int64_t k = 0; k < job->half; k++) {
-            const int64_t a = job->interleaved ? 2 * k : k, b = job->interleaved ? 2 * k + 1 : k + job->half;
+            const int64_t a = job->interleaved ? 2 * k : k,
+                          b = job->interleaved ? 2 * k + 1 : k + job->half;
             const double c = hone_get(job->cosine, cache + k), s = hone_get(job->sine, cache + k);
             const double x = hone_get(job->x.t, from + a), y = hone_get(job->x.t, from + b);
             hone_set(job->y.t, to + a, c * x - s * y);
@@ -301,23 +325,28 @@ static hone_status run_rotary(const hone_cpu_call *call)
 {
     const hone_attrs_rotary_embedding *a = &call->attrs->rotary_embedding;
     const hone_dims *x = &call->in[0]->shape;
-    rotary_job job = {.cosine = call->in[1], .sine = call->in[2], .interleaved = a->interleaved != 0,
+    rotary_job job = {.cosine = call->in[1],
+                      .sine = call->in[2],
+                      .interleaved = a->interleaved != 0,
                       .positions = hone_call_has(call, 3) ? call->in[3] : NULL};
 
     if ((x->rank != 3 || a->num_heads < 1) && x->rank != 4)
-        return hone_error(HONE_ERR_DEVICE, "rotary_embedding: rank %d in %lld heads", x->rank, (long long)a->num_heads);
+        return hone_error(HONE_ERR_DEVICE, "rotary_embedding: rank %d in %lld heads", x->rank,
+                          (long long)a->num_heads);
     job.x = heads_of(call->in[0], a->num_heads);
     job.y = heads_of(call->out[0], a->num_heads);
     job.half = (a->rotary_embedding_dim ? a->rotary_embedding_dim : job.x.size) / 2;
     const int64_t lines = job.x.batch * job.x.tokens, n = hone_tensor_count(job.cosine);
     const int64_t cached = job.half > 0 ? n / job.half : 0;
     if (job.half < 0 || 2 * job.half > job.x.size || hone_tensor_count(job.sine) != n ||
-        (!job.positions && cached < lines) || (job.positions && hone_tensor_count(job.positions) != lines))
+        (!job.positions && cached < lines) ||
+        (job.positions && hone_tensor_count(job.positions) != lines))
         return hone_error(HONE_ERR_DEVICE, "rotary_embedding: the tables do not fit the input");
     for (int64_t i = 0; i < lines && job.positions; i++) {
         const int64_t at = hone_get_int(job.positions, i);
         if (at < 0 || at >= cached)
-            return hone_error(HONE_ERR_DEVICE, "rotary_embedding: position %lld of %lld", (long long)at, (long long)cached);
+            return hone_error(HONE_ERR_DEVICE, "rotary_embedding: position %lld of %lld",
+                              (long long)at, (long long)cached);
     }
     hone_cpu_for(call, lines * job.x.heads, hone_grain(job.x.size * 4), rotate, &job);
     return HONE_OK;

@@ -1,6 +1,7 @@
-/* cast: every pair of real types, by way of float, double or int64 in pieces that stay in the cache; the pairs that models
- * are full of (to and from float32) in one step. Integers wrap, floats truncate toward zero and saturate at int64 first, and
- * NaN becomes 0. Numbers to text are not here: their bytes would have no owner. */
+/* cast: every pair of real types, by way of float, double or int64 in pieces that stay in the
+ * cache; the pairs that models are full of (to and from float32) in one step. Integers wrap, floats
+ * truncate toward zero and saturate at int64 first, and NaN becomes 0. Numbers to text are not
+ * here: their bytes would have no owner. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -28,9 +29,9 @@ static uint64_t unsigned_of_double(double x)
     return x >= 18446744073709551616.0 ? UINT64_MAX : (uint64_t)x;
 }
 
-#define READ_INT(T)                                                                                                    \
-    for (int64_t i = 0; i < n; i++)                                                                                    \
-        out[i] = (int64_t)((const T *)data)[at + i];                                                                   \
+#define READ_INT(T)                                                                                \
+    for (int64_t i = 0; i < n; i++)                                                                \
+        out[i] = (int64_t)((const T *)data)[at + i];                                               \
     return
 
 static void read_int(hone_dtype dtype, const void *data, int64_t at, int64_t n, int64_t *out)
@@ -54,9 +55,9 @@ static void read_int(hone_dtype dtype, const void *data, int64_t at, int64_t n, 
     }
 }
 
-#define WRITE_INT(T)                                                                                                   \
-    for (int64_t i = 0; i < n; i++)                                                                                    \
-        ((T *)data)[at + i] = (T)x[i];                                                                                 \
+#define WRITE_INT(T)                                                                               \
+    for (int64_t i = 0; i < n; i++)                                                                \
+        ((T *)data)[at + i] = (T)x[i];                                                             \
     return
 
 /* Keeps the low bits of a type under a byte, with their sign. */

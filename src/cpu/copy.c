@@ -1,5 +1,6 @@
-/* Kernels that copy whole blocks: the views (an output's bytes are in[0]'s bytes), assign, and the two that control flow
- * uses to read and write one entry along an axis. A plan mostly aliases views; they run where it cannot. */
+/* Kernels that copy whole blocks: the views (an output's bytes are in[0]'s bytes), assign, and the
+ * two that control flow uses to read and write one entry along an axis. A plan mostly aliases
+ * views; they run where it cannot. */
 #include "cpu/kernel.h"
 
 static hone_status run_copy(const hone_cpu_call *call)

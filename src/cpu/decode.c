@@ -1,5 +1,5 @@
-/* Encoded pictures: decode_image of the domain hone and ONNX's image_decoder. The decoder is the caller's (see hone.h): the
- * runtime itself reads no picture formats. */
+/* Encoded pictures: decode_image of the domain hone and ONNX's image_decoder. The decoder is the
+ * caller's (see hone.h): the runtime itself reads no picture formats. */
 #include "cpu/kernel.h"
 
 /* RGB into output 0, which takes the picture's extents. */
@@ -11,11 +11,13 @@ static hone_status decode_rgb(const hone_cpu_call *call, hone_dims *dims)
     int width = 0, height = 0;
 
     if (!env || !env->decode_image)
-        return hone_error(HONE_ERR_STATE, "%s: the engine was given no decoder", hone_ops[call->op].name);
+        return hone_error(HONE_ERR_STATE, "%s: the engine was given no decoder",
+                          hone_ops[call->op].name);
     HONE_TRY(env->decode_image(env->decode_user, encoded, size, &width, &height, NULL, 0));
     *dims = (hone_dims){3, {height, width, 3}};
     HONE_TRY(hone_cpu_set_extents(call, 0, dims));
-    return env->decode_image(env->decode_user, encoded, size, &width, &height, call->out[0]->data, call->out[0]->size);
+    return env->decode_image(env->decode_user, encoded, size, &width, &height, call->out[0]->data,
+                             call->out[0]->size);
 }
 
 static hone_status run_decode_image(const hone_cpu_call *call)
@@ -24,7 +26,11 @@ static hone_status run_decode_image(const hone_cpu_call *call)
     return decode_rgb(call, &dims);
 }
 
-enum { FORMAT_RGB, FORMAT_BGR, FORMAT_GRAY };
+enum {
+    FORMAT_RGB,
+    FORMAT_BGR,
+    FORMAT_GRAY
+};
 
 static hone_status run_image_decoder(const hone_cpu_call *call)
 {
@@ -42,7 +48,8 @@ static hone_status run_image_decoder(const hone_cpu_call *call)
     if (format != FORMAT_GRAY)
         return HONE_OK;
     for (int64_t i = 0; i < n; i++) /* ITU-R 601-2 luma in 16 bits, as Pillow's */
-        p[i] = (uint8_t)((p[3 * i] * 19595 + p[3 * i + 1] * 38470 + p[3 * i + 2] * 7471 + 0x8000) >> 16);
+        p[i] = (uint8_t)((p[3 * i] * 19595 + p[3 * i + 1] * 38470 + p[3 * i + 2] * 7471 + 0x8000) >>
+                         16);
     dims.dim[2] = 1;
     return hone_cpu_set_extents(call, 0, &dims);
 }

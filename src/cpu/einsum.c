@@ -1,5 +1,6 @@
-/* einsum, by its definition: every label is a loop, those of the output outside, the others summed inside. Passes turn the
- * common equations into matmul; this is for the rest. Floats are summed in double, integers in int64. */
+/* einsum, by its definition: every label is a loop, those of the output outside, the others summed
+ * inside. Passes turn the common equations into matmul; this is for the rest. Floats are summed in
+ * double, integers in int64. */
 #include "cpu/kernel.h"
 
 #define MOST_LABELS   24
@@ -14,7 +15,8 @@ typedef struct einsum_job {
     int64_t outputs, terms;
 } einsum_job;
 
-/* The labels of one term of the equation, the ellipsis spread out: false where the text or the rank is wrong. */
+/* The labels of one term of the equation, the ellipsis spread out: false where the text or the rank
+ * is wrong. */
 static bool read_term(const char **text, int rank, char *out, int *n)
 {
     const char *s = *text;
@@ -62,7 +64,8 @@ static hone_status bad_equation(const hone_cpu_call *call)
                       call->attrs->einsum.equation ? call->attrs->einsum.equation : "");
 }
 
-/* How often each label occurs, to make the implicit output: letters that occur once, in order, after the ellipsis. */
+/* How often each label occurs, to make the implicit output: letters that occur once, in order,
+ * after the ellipsis. */
 static int implicit_output(const hone_cpu_call *call, char *out)
 {
     int n = 0;
@@ -207,7 +210,8 @@ static void set_output_f32(const einsum_job *job, int64_t o)
         int64_t offset[MOST_OPERANDS] = {0};
         offsets_of(job, 0, job->n_outer, o, offset);
         offsets_of(job, job->n_outer, job->n_labels, t, offset);
-        const float *a = (const float *)call->in[0]->data + offset[0], *b = (const float *)call->in[1]->data + offset[1];
+        const float *a = (const float *)call->in[0]->data + offset[0],
+                    *b = (const float *)call->in[1]->data + offset[1];
         for (int64_t i = 0; i < n; i++)
             sum += (double)a[i * step_a] * b[i * step_b];
     }

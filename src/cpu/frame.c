@@ -1,7 +1,8 @@
-/* A camera frame as a network wants it: resized, cropped or letterboxed, its channels ordered, normalised, laid out. The
- * filters are Pillow's: their support widens with the factor of shrinking, so that every pixel of the picture counts, taps
- * beyond the border are left out and the rest weighed up; the resized value is rounded to 8 bits, as the training pipelines
- * that networks come from do. Each output row gathers its source rows first, then its columns. */
+/* A camera frame as a network wants it: resized, cropped or letterboxed, its channels ordered,
+ * normalised, laid out. The filters are Pillow's: their support widens with the factor of
+ * shrinking, so that every pixel of the picture counts, taps beyond the border are left out and the
+ * rest weighed up; the resized value is rounded to 8 bits, as the training pipelines that networks
+ * come from do. Each output row gathers its source rows first, then its columns. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -21,7 +22,7 @@ typedef struct frame_job {
     frame_axis rows, columns;
     int64_t width, height, channels;
     float mean[3], inverse[3]; /* of the channels: 1 / std */
-    int taps;            /* most of a column */
+    int taps;                  /* most of a column */
     int32_t *first, *n;  /* of each output column: source columns read; n 0: outside the picture */
     float *weight;       /* `taps` to a column */
     float *lines;        /* a source row of 3 floats a pixel, for every thread */
@@ -48,7 +49,8 @@ static int axis_taps(const frame_axis *axis)
     return axis->support == 0 ? 1 : (int)(2 * ceil(axis->support)) + 2;
 }
 
-/* The source range of an output position; false where the position lies outside the resized picture. */
+/* The source range of an output position; false where the position lies outside the resized
+ * picture. */
 static bool axis_range(const frame_axis *axis, int64_t at, int64_t *first, int64_t *n)
 {
     const double centre = ((double)(at + axis->shift) + 0.5) * axis->scale;
@@ -72,7 +74,9 @@ static bool axis_range(const frame_axis *axis, int64_t at, int64_t *first, int64
 static double axis_weight(const frame_axis *axis, int64_t filter, int64_t at, int64_t source)
 {
     const double centre = ((double)(at + axis->shift) + 0.5) * axis->scale;
-    return axis->support == 0 ? 1 : filter_at(filter, ((double)source + 0.5 - centre) / HONE_MAX(axis->scale, 1));
+    return axis->support == 0
+               ? 1
+               : filter_at(filter, ((double)source + 0.5 - centre) / HONE_MAX(axis->scale, 1));
 }
 
 static double axis_sum(const frame_axis *axis, int64_t filter, int64_t at, int64_t first, int64_t n)
@@ -84,11 +88,15 @@ static double axis_sum(const frame_axis *axis, int64_t filter, int64_t at, int64
     return sum != 0 ? sum : 1;
 }
 
-/* ---- geometry -------------------------------------------------------------------------------------------------------- */
+/* ---- geometry
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-/* crop: the shorter side becomes `resize` (the longer is cut to a whole pixel), the middle is kept, its corner rounded to
- * even halves as Python does. letterbox: the whole picture fits. stretch: each side by itself. */
-static void set_geometry(const hone_attrs_frame *a, int64_t w, int64_t h, frame_axis *x, frame_axis *y)
+/* crop: the shorter side becomes `resize` (the longer is cut to a whole pixel), the middle is kept,
+ * its corner rounded to even halves as Python does. letterbox: the whole picture fits. stretch:
+ * each side by itself. */
+static void set_geometry(const hone_attrs_frame *a, int64_t w, int64_t h, frame_axis *x,
+                         frame_axis *y)
 {
     const int64_t target = a->resize > 0 ? a->resize : HONE_MIN(a->width, a->height);
 
@@ -125,8 +133,12 @@ static bool set_frame(const hone_cpu_call *call, frame_job *job)
 
     if (x->rank != 3 || x->dim[2] != 3 || y->rank != 4 || x->dim[0] < 1 || x->dim[1] < 1)
         return false;
-    *job = (frame_job){.a = a, .pixels = call->in[0]->data, .y = call->out[0]->data,
-                       .height = y->dim[last ? 1 : 2], .width = y->dim[last ? 2 : 3], .channels = y->dim[last ? 3 : 1]};
+    *job = (frame_job){.a = a,
+                       .pixels = call->in[0]->data,
+                       .y = call->out[0]->data,
+                       .height = y->dim[last ? 1 : 2],
+                       .width = y->dim[last ? 2 : 3],
+                       .channels = y->dim[last ? 3 : 1]};
     if (job->width != a->width || job->height != a->height || job->width < 1 || job->height < 1 ||
         job->channels != (a->order == HONE_ORDER_GRAY ? 1 : 3))
         return false;
@@ -139,7 +151,8 @@ static bool set_frame(const hone_cpu_call *call, frame_job *job)
     return true;
 }
 
-/* Tables, then the threads' lines. A frame that is not there yet counts with its largest extents. */
+/* Tables, then the threads' lines. A frame that is not there yet counts with its largest extents.
+ */
 static size_t table_bytes(const frame_job *job)
 {
     return hone_align_up((size_t)job->width * (size_t)(job->taps + 2) * 4, HONE_ALIGNMENT);
@@ -172,13 +185,16 @@ static void fill_columns(frame_job *job)
         job->first[i] = (int32_t)first;
         job->n[i] = (int32_t)HONE_MIN(n, job->taps);
         for (int k = 0; k < job->n[i]; k++)
-            job->weight[i * job->taps + k] = (float)(axis_weight(&job->columns, job->a->filter, i, first + k) / sum);
+            job->weight[i * job->taps + k] =
+                (float)(axis_weight(&job->columns, job->a->filter, i, first + k) / sum);
         job->left = HONE_MIN(job->left, first);
         job->right = HONE_MAX(job->right, first + n);
     }
 }
 
-/* ---- pixels ---------------------------------------------------------------------------------------------------------- */
+/* ---- pixels
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* A pixel in the order and the units of the network. */
 static void put_pixel(const frame_job *job, int64_t row, int64_t column, const float rgb[3])
@@ -186,7 +202,7 @@ static void put_pixel(const frame_job *job, int64_t row, int64_t column, const f
     const bool last = job->a->layout == HONE_LAYOUT_LAST;
 
     for (int64_t c = 0; c < job->channels; c++) {
-        const float v = job->channels == 1                ? 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2]
+        const float v = job->channels == 1 ? 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2]
                         : job->a->order == HONE_ORDER_BGR ? rgb[2 - c]
                                                           : rgb[c];
         const int64_t at = last ? (row * job->width + column) * job->channels + c
@@ -263,4 +279,5 @@ static bool takes_frame(const hone_cpu_call *call)
     return call->in[0]->dtype == HONE_U8 && call->out[0]->dtype == HONE_F32;
 }
 
-const hone_cpu_kernel hone_cpu_frame = {.run = run_frame, .scratch = scratch_frame, .takes = takes_frame};
+const hone_cpu_kernel hone_cpu_frame = {
+    .run = run_frame, .scratch = scratch_frame, .takes = takes_frame};

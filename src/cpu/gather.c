@@ -1,5 +1,6 @@
-/* Movement by indices from data: gather, gather_elements, gather_nd, array_feature_extractor, reverse_sequence. Indices are
- * checked in a first pass over them, so that the copying tasks cannot fail. */
+/* Movement by indices from data: gather, gather_elements, gather_nd, array_feature_extractor,
+ * reverse_sequence. Indices are checked in a first pass over them, so that the copying tasks cannot
+ * fail. */
 #include "cpu/kernel.h"
 
 /* Every index lies in [-n, n). */
@@ -20,7 +21,8 @@ static inline int64_t wrapped(const hone_tensor *indices, int64_t i, int64_t n)
 }
 
 /* n elements; the common small runs without a call. */
-static inline void copy_elements(hone_dtype dtype, void *dst, int64_t to, const void *src, int64_t from, int64_t n)
+static inline void copy_elements(hone_dtype dtype, void *dst, int64_t to, const void *src,
+                                 int64_t from, int64_t n)
 {
     const size_t size = hone_element_size(dtype), bytes = size * (size_t)n;
     char *d = (char *)dst + to * (int64_t)size;
@@ -53,8 +55,10 @@ static void gather_lines(void *ctx, int64_t begin, int64_t end)
     const gather_job *job = ctx;
 
     for (int64_t i = begin; i < end; i++) {
-        const int64_t from = i / job->n_indices * job->n + wrapped(job->indices, i % job->n_indices, job->n);
-        copy_elements(job->x->dtype, job->y->data, i * job->inner, job->x->data, from * job->inner, job->inner);
+        const int64_t from =
+            i / job->n_indices * job->n + wrapped(job->indices, i % job->n_indices, job->n);
+        copy_elements(job->x->dtype, job->y->data, i * job->inner, job->x->data, from * job->inner,
+                      job->inner);
     }
 }
 
@@ -72,8 +76,8 @@ static hone_status gather_along(const hone_cpu_call *call, int axis)
 
     HONE_TRY(check_indices(call, job.indices, job.n));
     if (job.inner > 0)
-        hone_cpu_for(call, hone_dims_product(x, 0, axis) * job.n_indices, grain_of(job.x->dtype, job.inner / 4 + 8),
-                     gather_lines, (void *)&job);
+        hone_cpu_for(call, hone_dims_product(x, 0, axis) * job.n_indices,
+                     grain_of(job.x->dtype, job.inner / 4 + 8), gather_lines, (void *)&job);
     return HONE_OK;
 }
 
@@ -99,7 +103,8 @@ static bool takes_indices(const hone_cpu_call *call)
 }
 
 const hone_cpu_kernel hone_cpu_gather = {.run = run_gather, .takes = takes_indices};
-const hone_cpu_kernel hone_cpu_array_feature_extractor = {.run = run_array_feature_extractor, .takes = takes_indices};
+const hone_cpu_kernel hone_cpu_array_feature_extractor = {.run = run_array_feature_extractor,
+                                                          .takes = takes_indices};
 
 typedef struct elements_job {
     const hone_tensor *x, *indices, *y;
@@ -135,13 +140,17 @@ static hone_status run_gather_elements(const hone_cpu_call *call)
     for (int i = 0; i < y->rank; i++) {
         job.loop.dim[i] = y->dim[i];
         if (i != axis && y->dim[i] > x->dim[i])
-            return hone_error(HONE_ERR_DEVICE, "gather_elements: axis %d of the indices is longer than the input's", i);
+            return hone_error(HONE_ERR_DEVICE,
+                              "gather_elements: axis %d of the indices is longer than the input's",
+                              i);
     }
-    hone_cpu_for(call, hone_tensor_count(job.indices), grain_of(job.x->dtype, 8), gather_points, &job);
+    hone_cpu_for(call, hone_tensor_count(job.indices), grain_of(job.x->dtype, 8), gather_points,
+                 &job);
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_gather_elements = {.run = run_gather_elements, .takes = takes_indices};
+const hone_cpu_kernel hone_cpu_gather_elements = {.run = run_gather_elements,
+                                                  .takes = takes_indices};
 
 /* GatherND: the last axis of the indices names an element or a slice within each batch. */
 typedef struct nd_job {
@@ -173,7 +182,9 @@ static hone_status run_gather_nd(const hone_cpu_call *call)
     int64_t stride[HONE_MAX_RANK], index;
 
     if (t->rank < 1 || b < 0 || b >= t->rank || t->dim[t->rank - 1] > x->rank - b)
-        return hone_error(HONE_ERR_DEVICE, "gather_nd: %d batch axes do not fit the ranks %d and %d", b, x->rank, t->rank);
+        return hone_error(HONE_ERR_DEVICE,
+                          "gather_nd: %d batch axes do not fit the ranks %d and %d", b, x->rank,
+                          t->rank);
     job.n_index = (int)t->dim[t->rank - 1];
     job.per_batch = hone_dims_product(t, b, t->rank - 1);
     job.batch = hone_dims_product(x, b, x->rank);
@@ -185,7 +196,8 @@ static hone_status run_gather_nd(const hone_cpu_call *call)
     }
     const int64_t tuples = hone_dims_product(t, 0, t->rank - 1);
     for (int64_t i = 0; i < tuples * job.n_index; i++)
-        HONE_TRY(hone_call_index(call, hone_get_int(job.indices, i), job.dim[i % job.n_index], &index));
+        HONE_TRY(
+            hone_call_index(call, hone_get_int(job.indices, i), job.dim[i % job.n_index], &index));
     if (hone_dims_product(t, 0, b) > hone_dims_product(x, 0, b))
         return hone_error(HONE_ERR_DEVICE, "gather_nd: more batches of indices than of data");
     if (job.inner > 0)
@@ -195,13 +207,15 @@ static hone_status run_gather_nd(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_gather_nd = {.run = run_gather_nd, .takes = takes_indices};
 
-/* reverse_sequence: axes 0 and 1 are time and batch, in either order; the first lens[b] steps of batch b turn round. */
+/* reverse_sequence: axes 0 and 1 are time and batch, in either order; the first lens[b] steps of
+ * batch b turn round. */
 static hone_status run_reverse_sequence(const hone_cpu_call *call)
 {
     const hone_tensor *x = call->in[0], *lens = call->in[1];
     const bool time_first = call->attrs->reverse_sequence.time_axis == 0;
     const int64_t inner = x->shape.rank < 2 ? 0 : hone_dims_product(&x->shape, 2, x->shape.rank);
-    const int64_t rows = x->shape.rank < 2 ? 0 : x->shape.dim[0], columns = x->shape.rank < 2 ? 0 : x->shape.dim[1];
+    const int64_t rows = x->shape.rank < 2 ? 0 : x->shape.dim[0],
+                  columns = x->shape.rank < 2 ? 0 : x->shape.dim[1];
     const int64_t steps = time_first ? rows : columns, batches = time_first ? columns : rows;
 
     if (x->shape.rank < 2 || hone_tensor_count(lens) != batches)
@@ -210,8 +224,8 @@ static hone_status run_reverse_sequence(const hone_cpu_call *call)
     for (int64_t b = 0; b < batches; b++) {
         const int64_t n = hone_get_int(lens, b);
         if (n < 0 || n > steps)
-            return hone_error(HONE_ERR_DEVICE, "reverse_sequence: length %lld of %lld steps", (long long)n,
-                              (long long)steps);
+            return hone_error(HONE_ERR_DEVICE, "reverse_sequence: length %lld of %lld steps",
+                              (long long)n, (long long)steps);
         for (int64_t t = 0; t < steps; t++) {
             const int64_t u = t < n ? n - 1 - t : t;
             const int64_t to = time_first ? t * columns + b : b * columns + t;
@@ -222,4 +236,5 @@ static hone_status run_reverse_sequence(const hone_cpu_call *call)
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_reverse_sequence = {.run = run_reverse_sequence, .takes = takes_indices};
+const hone_cpu_kernel hone_cpu_reverse_sequence = {.run = run_reverse_sequence,
+                                                   .takes = takes_indices};

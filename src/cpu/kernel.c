@@ -1,5 +1,5 @@
-/* What the plain kernels share, see kernel.h: ranges over the pool, nests of loops with one stride per operand, and rows
- * of any element type as float. */
+/* What the plain kernels share, see kernel.h: ranges over the pool, nests of loops with one stride
+ * per operand, and rows of any element type as float. */
 #include "cpu/kernel.h"
 
 #include <math.h>
@@ -45,7 +45,8 @@ static void run_thread(void *ctx, int64_t task, int thread)
     job->fn(job->ctx, begin, HONE_MIN(begin + job->grain, job->n), thread);
 }
 
-void hone_cpu_for_thread(const hone_cpu_call *call, int64_t n, int64_t grain, hone_thread_fn fn, void *ctx)
+void hone_cpu_for_thread(const hone_cpu_call *call, int64_t n, int64_t grain, hone_thread_fn fn,
+                         void *ctx)
 {
     thread_job job = {fn, ctx, n, grain};
 
@@ -57,7 +58,9 @@ void hone_cpu_for_thread(const hone_cpu_call *call, int64_t n, int64_t grain, ho
         hone_pool_run(call->pool, run_thread, &job, (n + grain - 1) / grain);
 }
 
-/* ---- loops ----------------------------------------------------------------------------------------------------------- */
+/* ---- loops
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 void hone_loop_add(hone_loop *loop, int64_t dim, int64_t stride0, int64_t stride1)
 {
@@ -68,7 +71,8 @@ void hone_loop_add(hone_loop *loop, int64_t dim, int64_t stride0, int64_t stride
     loop->rank++;
 }
 
-void hone_loop_broadcast(hone_loop *loop, const hone_dims *out, int n_in, const hone_dims *const *in)
+void hone_loop_broadcast(hone_loop *loop, const hone_dims *out, int n_in,
+                         const hone_dims *const *in)
 {
     *loop = (hone_loop){.rank = out->rank, .n = n_in + 1};
     for (int i = 0; i < out->rank; i++)
@@ -146,7 +150,9 @@ void hone_walk_next(hone_walk *walk)
     }
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------------------- */
+/* ---- numbers
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 bool hone_is_real(hone_dtype dtype)
 {
@@ -172,12 +178,13 @@ bool hone_takes_real(const hone_cpu_call *call)
 bool hone_takes_float(const hone_cpu_call *call)
 {
     return hone_dtype_is_plain_float(call->in[0]->dtype) &&
-           (!hone_call_out(call, 0) || hone_dtype_is_plain_float(call->out[0]->dtype)) && hone_takes_real(call);
+           (!hone_call_out(call, 0) || hone_dtype_is_plain_float(call->out[0]->dtype)) &&
+           hone_takes_real(call);
 }
 
-#define READ(T)                                                                                                        \
-    for (int64_t i = 0; i < n; i++)                                                                                    \
-        out[i] = (float)((const T *)data)[at + i];                                                                     \
+#define READ(T)                                                                                    \
+    for (int64_t i = 0; i < n; i++)                                                                \
+        out[i] = (float)((const T *)data)[at + i];                                                 \
     return
 
 void hone_read_f32(hone_dtype dtype, const void *data, int64_t at, int64_t n, float *out)
@@ -233,15 +240,16 @@ void hone_write_f32(hone_dtype dtype, void *data, int64_t at, int64_t n, const f
         return;
     default:
         for (int64_t i = 0; i < n; i++)
-            hone_element_set_double(dtype, data, at + i, hone_dtype_is_integer(dtype) ? trunc(x[i]) : x[i]);
+            hone_element_set_double(dtype, data, at + i,
+                                    hone_dtype_is_integer(dtype) ? trunc(x[i]) : x[i]);
     }
 }
 
 hone_status hone_call_axis(const hone_cpu_call *call, int64_t axis, int rank, int *out)
 {
     if (axis < -rank || axis >= rank)
-        return hone_error(HONE_ERR_DEVICE, "%s: axis is %lld; the rank is %d", hone_ops[call->op].name, (long long)axis,
-                          rank);
+        return hone_error(HONE_ERR_DEVICE, "%s: axis is %lld; the rank is %d",
+                          hone_ops[call->op].name, (long long)axis, rank);
     *out = (int)(axis < 0 ? axis + rank : axis);
     return HONE_OK;
 }
@@ -249,8 +257,8 @@ hone_status hone_call_axis(const hone_cpu_call *call, int64_t axis, int rank, in
 hone_status hone_call_index(const hone_cpu_call *call, int64_t index, int64_t n, int64_t *out)
 {
     if (index < -n || index >= n)
-        return hone_error(HONE_ERR_DEVICE, "%s: index is %lld; the extent is %lld", hone_ops[call->op].name,
-                          (long long)index, (long long)n);
+        return hone_error(HONE_ERR_DEVICE, "%s: index is %lld; the extent is %lld",
+                          hone_ops[call->op].name, (long long)index, (long long)n);
     *out = index < 0 ? index + n : index;
     return HONE_OK;
 }
@@ -264,7 +272,8 @@ int64_t hone_dims_product(const hone_dims *dims, int from, int to)
     return n;
 }
 
-hone_status hone_call_lines(const hone_cpu_call *call, const hone_dims *dims, int64_t axis, hone_lines *out)
+hone_status hone_call_lines(const hone_cpu_call *call, const hone_dims *dims, int64_t axis,
+                            hone_lines *out)
 {
     int at = 0;
 

@@ -3,12 +3,17 @@
 
 #include "cpu/kernel.h"
 
-enum { LOSS_MEAN, LOSS_SUM, LOSS_NONE };
+enum {
+    LOSS_MEAN,
+    LOSS_SUM,
+    LOSS_NONE
+};
 
-/* Sums -w[target] * p[target] over every position, where `value` gives the logarithm of the probability. */
+/* Sums -w[target] * p[target] over every position, where `value` gives the logarithm of the
+ * probability. */
 typedef struct loss {
     const hone_cpu_call *call;
-    hone_lines lines; /* along the classes */
+    hone_lines lines;            /* along the classes */
     const hone_tensor *log_prob; /* NULL: the input holds scores that are not normalised */
     int64_t ignore;
     int64_t reduction;
@@ -28,12 +33,15 @@ static double line_shift(const hone_tensor *x, const hone_lines *lines, int64_t 
 static hone_status run_loss(const loss *job)
 {
     const hone_cpu_call *call = job->call;
-    const hone_tensor *x = call->in[0], *target = call->in[1], *w = hone_call_has(call, 2) ? call->in[2] : NULL;
+    const hone_tensor *x = call->in[0], *target = call->in[1],
+                      *w = hone_call_has(call, 2) ? call->in[2] : NULL;
     const hone_tensor *y = hone_call_out(call, 0);
     double sum = 0, weight = 0;
 
-    if (hone_tensor_count(target) != job->lines.count || (w && hone_tensor_count(w) != job->lines.n))
-        return hone_error(HONE_ERR_DEVICE, "%s: targets or weights do not fit the input", hone_ops[call->op].name);
+    if (hone_tensor_count(target) != job->lines.count ||
+        (w && hone_tensor_count(w) != job->lines.n))
+        return hone_error(HONE_ERR_DEVICE, "%s: targets or weights do not fit the input",
+                          hone_ops[call->op].name);
     for (int64_t i = 0; i < job->lines.count; i++) {
         const int64_t t = hone_get_int(target, i), at = hone_lines_at(&job->lines, i);
         const bool ignored = job->ignore != HONE_NO_AXIS && t == job->ignore;
@@ -56,7 +64,10 @@ static hone_status run_loss(const loss *job)
 static hone_status run_nll(const hone_cpu_call *call)
 {
     const hone_attrs_negative_log_likelihood_loss *a = &call->attrs->negative_log_likelihood_loss;
-    loss job = {.call = call, .log_prob = call->in[0], .ignore = a->ignore_index, .reduction = a->reduction};
+    loss job = {.call = call,
+                .log_prob = call->in[0],
+                .ignore = a->ignore_index,
+                .reduction = a->reduction};
 
     HONE_TRY(hone_call_lines(call, &call->in[0]->shape, 1, &job.lines));
     return run_loss(&job);
@@ -80,14 +91,16 @@ static hone_status run_softmax_loss(const hone_cpu_call *call)
 
 static bool takes_loss(const hone_cpu_call *call)
 {
-    return hone_dtype_is_plain_float(call->in[0]->dtype) && hone_dtype_is_integer(call->in[1]->dtype) &&
-           hone_takes_real(call);
+    return hone_dtype_is_plain_float(call->in[0]->dtype) &&
+           hone_dtype_is_integer(call->in[1]->dtype) && hone_takes_real(call);
 }
 
 const hone_cpu_kernel hone_cpu_nll_loss = {.run = run_nll, .takes = takes_loss};
 const hone_cpu_kernel hone_cpu_softmax_loss = {.run = run_softmax_loss, .takes = takes_loss};
 
-/* ---- determinant ----------------------------------------------------------------------------------------------------- */
+/* ---- determinant
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static size_t scratch_det(const hone_cpu_call *call)
 {
@@ -139,4 +152,5 @@ static hone_status run_det(const hone_cpu_call *call)
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_det = {.run = run_det, .scratch = scratch_det, .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_det = {
+    .run = run_det, .scratch = scratch_det, .takes = hone_takes_float};

@@ -1,4 +1,5 @@
-/* Tensors made from shapes and a few numbers: constant_of_shape, eye_like, one_hot, range, shape, size. */
+/* Tensors made from shapes and a few numbers: constant_of_shape, eye_like, one_hot, range, shape,
+ * size. */
 #include "cpu/kernel.h"
 
 static hone_status run_constant_of_shape(const hone_cpu_call *call)
@@ -41,7 +42,8 @@ static bool takes_eye_like(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_eye_like = {.run = run_eye_like, .takes = takes_eye_like};
 
-/* one_hot: in[2] holds the two values, off and on. Indices outside [-depth, depth) leave their line off. */
+/* one_hot: in[2] holds the two values, off and on. Indices outside [-depth, depth) leave their line
+ * off. */
 static hone_status run_one_hot(const hone_cpu_call *call)
 {
     const hone_tensor *indices = call->in[0], *values = call->in[2], *y = call->out[0];
@@ -49,7 +51,8 @@ static hone_status run_one_hot(const hone_cpu_call *call)
     int axis;
 
     HONE_TRY(hone_call_axis(call, call->attrs->one_hot.axis, y->shape.rank, &axis));
-    const int64_t depth = y->shape.dim[axis], inner = hone_dims_product(&y->shape, axis + 1, y->shape.rank);
+    const int64_t depth = y->shape.dim[axis],
+                  inner = hone_dims_product(&y->shape, axis + 1, y->shape.rank);
     if (hone_tensor_count(values) < 2)
         return hone_error(HONE_ERR_DEVICE, "one_hot: two values are needed");
     hone_fill(y->data, values->data, hone_element_size(y->dtype), hone_tensor_count(y));
@@ -57,7 +60,8 @@ static hone_status run_one_hot(const hone_cpu_call *call)
         int64_t index = hone_get_int(indices, i);
         index += index < 0 ? depth : 0;
         if (index >= 0 && index < depth)
-            hone_element_copy(y->dtype, y->data, (i / inner * depth + index) * inner + i % inner, values->data, 1);
+            hone_element_copy(y->dtype, y->data, (i / inner * depth + index) * inner + i % inner,
+                              values->data, 1);
     }
     return HONE_OK;
 }
@@ -80,7 +84,8 @@ static hone_status run_range(const hone_cpu_call *call)
             hone_set(y, i, start + (double)i * delta);
         return HONE_OK;
     }
-    const uint64_t start = (uint64_t)hone_get_int(call->in[0], 0), delta = (uint64_t)hone_get_int(call->in[2], 0);
+    const uint64_t start = (uint64_t)hone_get_int(call->in[0], 0),
+                   delta = (uint64_t)hone_get_int(call->in[2], 0);
     for (int64_t i = 0; i < n; i++)
         hone_element_set_int(y->dtype, y->data, i, (int64_t)(start + (uint64_t)i * delta));
     return HONE_OK;

@@ -1,11 +1,12 @@
-/* Strided copies: the one engine beneath transpose, slice, expand, tile, concat, split, pad and their kin. The nest is
- * collapsed; runs that both sides hold side by side are copied whole, short ones count as wider elements; where the source
- * runs along another loop than the destination, the two are walked in square tiles, so that both sides use the cache lines
- * they touch. The destination's order is kept, so tasks write apart. */
+/* Strided copies: the one engine beneath transpose, slice, expand, tile, concat, split, pad and
+ * their kin. The nest is collapsed; runs that both sides hold side by side are copied whole, short
+ * ones count as wider elements; where the source runs along another loop than the destination, the
+ * two are walked in square tiles, so that both sides use the cache lines they touch. The
+ * destination's order is kept, so tasks write apart. */
 #include "cpu/kernel.h"
 #include "cpu/vector.h"
 
-#define TILE 16         /* elements on a side: 16 lines of 64 bytes each way at 4 bytes */
+#define TILE      16    /* elements on a side: 16 lines of 64 bytes each way at 4 bytes */
 #define THIN_BAND 512   /* lines of few elements to an item */
 #define RUN_BYTES 65536 /* of a contiguous copy to a task */
 
@@ -28,7 +29,8 @@ static void copy_run_pieces(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         const size_t at = (size_t)(i % job->pieces) * RUN_BYTES;
         hone_walk_begin(&walk, &job->loop, outer, i / job->pieces);
-        memcpy(job->dst + walk.offset[0] + at, job->src + walk.offset[1] + at, HONE_MIN(run - at, RUN_BYTES));
+        memcpy(job->dst + walk.offset[0] + at, job->src + walk.offset[1] + at,
+               HONE_MIN(run - at, RUN_BYTES));
     }
 }
 
@@ -44,12 +46,14 @@ static void copy_runs(void *ctx, int64_t begin, int64_t end)
         memcpy(job->dst + walk.offset[0], job->src + walk.offset[1], run);
 }
 
-/* A plain row, any strides: the element's size is a constant, so that each copy is one load and one store. */
-#define ROW(bytes)                                                                                                     \
-    static void row_##bytes(char *dst, int64_t dst_step, const char *src, int64_t src_step, int64_t n)                 \
-    {                                                                                                                  \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            memcpy(dst + i * dst_step, src + i * src_step, bytes);                                                     \
+/* A plain row, any strides: the element's size is a constant, so that each copy is one load and one
+ * store. */
+#define ROW(bytes)                                                                                 \
+    static void row_##bytes(char *dst, int64_t dst_step, const char *src, int64_t src_step,        \
+                            int64_t n)                                                             \
+    {                                                                                              \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            memcpy(dst + i * dst_step, src + i * src_step, bytes);                                 \
     }
 ROW(1)
 ROW(2)
@@ -84,23 +88,25 @@ static void copy_rows(void *ctx, int64_t begin, int64_t end)
         if (job->loop.stride[1][outer] == 0 && job->loop.stride[0][outer] == (int64_t)job->size)
             hone_fill(dst, src, job->size, job->loop.dim[outer]);
         else
-            row(dst, job->loop.stride[0][outer], src, job->loop.stride[1][outer], job->loop.dim[outer]);
+            row(dst, job->loop.stride[0][outer], src, job->loop.stride[1][outer],
+                job->loop.dim[outer]);
     }
 }
 
 /* Full tiles have constant bounds, which the compiler unrolls. */
-#define TILE_COPY(bytes)                                                                                               \
-    static void tile_##bytes(char *dst, int64_t dst_line, const char *src, int64_t src_line, int lines, int n)         \
-    {                                                                                                                  \
-        if (lines == TILE && n == TILE) {                                                                              \
-            for (int j = 0; j < TILE; j++)                                                                             \
-                for (int i = 0; i < TILE; i++)                                                                         \
-                    memcpy(dst + j * dst_line + i * bytes, src + j * bytes + i * src_line, bytes);                     \
-            return;                                                                                                    \
-        }                                                                                                              \
-        for (int j = 0; j < lines; j++)                                                                                \
-            for (int i = 0; i < n; i++)                                                                                \
-                memcpy(dst + j * dst_line + i * bytes, src + j * bytes + i * src_line, bytes);                         \
+#define TILE_COPY(bytes)                                                                           \
+    static void tile_##bytes(char *dst, int64_t dst_line, const char *src, int64_t src_line,       \
+                             int lines, int n)                                                     \
+    {                                                                                              \
+        if (lines == TILE && n == TILE) {                                                          \
+            for (int j = 0; j < TILE; j++)                                                         \
+                for (int i = 0; i < TILE; i++)                                                     \
+                    memcpy(dst + j * dst_line + i * bytes, src + j * bytes + i * src_line, bytes); \
+            return;                                                                                \
+        }                                                                                          \
+        for (int j = 0; j < lines; j++)                                                            \
+            for (int i = 0; i < n; i++)                                                            \
+                memcpy(dst + j * dst_line + i * bytes, src + j * bytes + i * src_line, bytes);     \
     }
 TILE_COPY(1)
 TILE_COPY(2)
@@ -108,7 +114,8 @@ TILE_COPY(4)
 TILE_COPY(8)
 TILE_COPY(16)
 
-typedef void (*tile_fn)(char *dst, int64_t dst_line, const char *src, int64_t src_line, int lines, int n);
+typedef void (*tile_fn)(char *dst, int64_t dst_line, const char *src, int64_t src_line, int lines,
+                        int n);
 
 static tile_fn tile_of(size_t size)
 {
@@ -121,7 +128,8 @@ static tile_fn tile_of(size_t size)
     }
 }
 
-/* Destinations of 2 to 4 elements a line (pixels of few channels): long bands, each line written whole. */
+/* Destinations of 2 to 4 elements a line (pixels of few channels): long bands, each line written
+ * whole. */
 #define THIN(bytes, n)                                                                             \
     static void thin_##bytes##_##n(char *dst, int64_t dst_line, const char *src, int64_t src_line, \
                                    int lines)                                                      \
@@ -163,9 +171,9 @@ static void copy_thin(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         const int64_t j = i % bands * THIN_BAND;
         hone_walk_begin(&walk, loop, cross, i / bands);
-        thin(job->dst + walk.offset[0] + j * loop->stride[0][cross],
-             loop->stride[0][cross], job->src + walk.offset[1] + j * (int64_t)job->size,
-             loop->stride[1][inner], (int)HONE_MIN(loop->dim[cross] - j, THIN_BAND));
+        thin(job->dst + walk.offset[0] + j * loop->stride[0][cross], loop->stride[0][cross],
+             job->src + walk.offset[1] + j * (int64_t)job->size, loop->stride[1][inner],
+             (int)HONE_MIN(loop->dim[cross] - j, THIN_BAND));
     }
 }
 
@@ -175,8 +183,8 @@ static int64_t band_of(size_t size)
     return size == sizeof(float) ? 8 * TILE : TILE;
 }
 
-/* Items are bands of lines (along `cross`), one after the other for every step of the other loops, which stand in
- * front of `cross` and the innermost one here. */
+/* Items are bands of lines (along `cross`), one after the other for every step of the other loops,
+ * which stand in front of `cross` and the innermost one here. */
 static void copy_tiles(void *ctx, int64_t begin, int64_t end)
 {
     const move_job *job = ctx;
@@ -195,8 +203,9 @@ static void copy_tiles(void *ctx, int64_t begin, int64_t end)
         const char *src = job->src + walk.offset[1] + j * (int64_t)job->size;
         if (job->size == sizeof(float) && ((uintptr_t)src | (uintptr_t)dst) % sizeof(float) == 0) {
             /* Of any type: the vector code moves bits. */
-            hone_cpu_vector->transpose((const float *)(const void *)src, src_line / (int64_t)sizeof(float),
-                                       (float *)(void *)dst, dst_line / (int64_t)sizeof(float), loop->dim[inner], lines);
+            hone_cpu_vector->transpose((const float *)(const void *)src,
+                                       src_line / (int64_t)sizeof(float), (float *)(void *)dst,
+                                       dst_line / (int64_t)sizeof(float), loop->dim[inner], lines);
             continue;
         }
         for (int64_t x = 0; x < loop->dim[inner]; x += TILE)
@@ -275,15 +284,16 @@ static void run_move(const hone_cpu_call *call, move_job *job)
             return;
         }
         const int64_t band = band_of(job->size), bands = (loop->dim[last - 1] + band - 1) / band;
-        hone_cpu_for(call, hone_loop_steps(loop, last - 1) * bands, hone_grain(band * loop->dim[last]), copy_tiles, job);
+        hone_cpu_for(call, hone_loop_steps(loop, last - 1) * bands,
+                     hone_grain(band * loop->dim[last]), copy_tiles, job);
     } else {
         hone_cpu_for(call, rows, hone_grain(loop->dim[last] + 8), copy_rows, job);
     }
 }
 
 /* Types under a byte: element by element, in one task, since neighbours share bytes. */
-static void move_packed(hone_dtype dtype, const hone_loop *loop, void *dst, int64_t dst_at, const void *src,
-                        int64_t src_at)
+static void move_packed(hone_dtype dtype, const hone_loop *loop, void *dst, int64_t dst_at,
+                        const void *src, int64_t src_at)
 {
     const int64_t n = hone_loop_steps(loop, loop->rank);
     hone_walk walk;
@@ -293,8 +303,8 @@ static void move_packed(hone_dtype dtype, const hone_loop *loop, void *dst, int6
         hone_element_copy(dtype, dst, dst_at + walk.offset[0], src, src_at + walk.offset[1]);
 }
 
-void hone_move(const hone_cpu_call *call, hone_dtype dtype, const hone_loop *loop, void *dst, int64_t dst_at,
-               const void *src, int64_t src_at)
+void hone_move(const hone_cpu_call *call, hone_dtype dtype, const hone_loop *loop, void *dst,
+               int64_t dst_at, const void *src, int64_t src_at)
 {
     const int64_t size = (int64_t)hone_element_size(dtype);
     move_job job = {.loop = *loop, .size = (size_t)size};

@@ -1,5 +1,6 @@
-/* non_max_suppression: per batch and class, boxes by falling score; a box is kept unless it overlaps a kept one by more than
- * the threshold. Classes are independent tasks; each keeps its candidates, then its answers, in a region of the scratch. */
+/* non_max_suppression: per batch and class, boxes by falling score; a box is kept unless it
+ * overlaps a kept one by more than the threshold. Classes are independent tasks; each keeps its
+ * candidates, then its answers, in a region of the scratch. */
 #include "cpu/kernel.h"
 
 typedef struct candidate {
@@ -56,7 +57,8 @@ typedef struct corners {
 static corners corners_of(const nms_job *job, const float *box)
 {
     if (job->centered)
-        return (corners){box[1] - box[3] / 2, box[0] - box[2] / 2, box[1] + box[3] / 2, box[0] + box[2] / 2};
+        return (corners){box[1] - box[3] / 2, box[0] - box[2] / 2, box[1] + box[3] / 2,
+                         box[0] + box[2] / 2};
     return (corners){HONE_MIN(box[0], box[2]), HONE_MIN(box[1], box[3]), HONE_MAX(box[0], box[2]),
                      HONE_MAX(box[1], box[3])};
 }
@@ -65,7 +67,8 @@ static bool overlaps(const nms_job *job, const corners *a, const corners *b)
 {
     const float h = HONE_MIN(a->y1, b->y1) - HONE_MAX(a->y0, b->y0);
     const float w = HONE_MIN(a->x1, b->x1) - HONE_MAX(a->x0, b->x0);
-    const float area_a = (a->y1 - a->y0) * (a->x1 - a->x0), area_b = (b->y1 - b->y0) * (b->x1 - b->x0);
+    const float area_a = (a->y1 - a->y0) * (a->x1 - a->x0),
+                area_b = (b->y1 - b->y0) * (b->x1 - b->x0);
 
     if (!(h > 0) || !(w > 0) || area_a <= 0 || area_b <= 0)
         return false;
@@ -119,9 +122,11 @@ static hone_status run_nms(const hone_cpu_call *call)
     const hone_dims *boxes = &call->in[0]->shape, *scores = &call->in[1]->shape;
     hone_dims dims = {2, {0, 3}};
 
-    if (boxes->rank != 3 || scores->rank != 3 || boxes->dim[2] != 4 || boxes->dim[0] != scores->dim[0] ||
-        boxes->dim[1] != scores->dim[2] || boxes->dim[1] > INT32_MAX)
-        return hone_error(HONE_ERR_DEVICE, "non_max_suppression: boxes and scores do not belong together");
+    if (boxes->rank != 3 || scores->rank != 3 || boxes->dim[2] != 4 ||
+        boxes->dim[0] != scores->dim[0] || boxes->dim[1] != scores->dim[2] ||
+        boxes->dim[1] > INT32_MAX)
+        return hone_error(HONE_ERR_DEVICE,
+                          "non_max_suppression: boxes and scores do not belong together");
     const int64_t items = scores->dim[0] * scores->dim[1];
     nms_job job = {
         .boxes = call->in[0]->data,
@@ -155,4 +160,5 @@ static bool takes_nms(const hone_cpu_call *call)
     return call->in[0]->dtype == HONE_F32 && call->in[1]->dtype == HONE_F32;
 }
 
-const hone_cpu_kernel hone_cpu_non_max_suppression = {.run = run_nms, .scratch = scratch_nms, .takes = takes_nms};
+const hone_cpu_kernel hone_cpu_non_max_suppression = {
+    .run = run_nms, .scratch = scratch_nms, .takes = takes_nms};

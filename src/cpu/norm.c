@@ -1,5 +1,6 @@
-/* Normalisations by mean and variance: batch, instance, group, RMS, mean-variance, and local response. Means and variances
- * are taken in double in two passes, then every value is one multiply and one add. */
+/* Normalisations by mean and variance: batch, instance, group, RMS, mean-variance, and local
+ * response. Means and variances are taken in double in two passes, then every value is one multiply
+ * and one add. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -44,7 +45,8 @@ static double run_square(const hone_tensor *x, int64_t at, int64_t n, double cen
     return sum;
 }
 
-static void run_affine(const hone_tensor *x, const hone_tensor *y, int64_t at, int64_t n, double scale, double shift)
+static void run_affine(const hone_tensor *x, const hone_tensor *y, int64_t at, int64_t n,
+                       double scale, double shift)
 {
     if (x->dtype == HONE_F32 && y->dtype == HONE_F32) {
         const float *from = (const float *)x->data + at;
@@ -58,7 +60,9 @@ static void run_affine(const hone_tensor *x, const hone_tensor *y, int64_t at, i
         hone_set(y, at + i, hone_get(x, at + i) * scale + shift);
 }
 
-/* ---- batch ----------------------------------------------------------------------------------------------------------- */
+/* ---- batch
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct norm_job {
     const hone_cpu_call *call;
@@ -71,10 +75,15 @@ static norm_job norm_job_of(const hone_cpu_call *call, int bias, double epsilon)
 {
     const hone_dims *x = &call->in[0]->shape;
 
-    return (norm_job){.call = call, .x = call->in[0], .y = call->out[0], .scale = call->in[1],
+    return (norm_job){.call = call,
+                      .x = call->in[0],
+                      .y = call->out[0],
+                      .scale = call->in[1],
                       .bias = hone_call_has(call, bias) ? call->in[bias] : NULL,
-                      .channels = x->rank > 1 ? x->dim[1] : 1, .inner = hone_dims_product(x, 2, x->rank),
-                      .groups = 1, .epsilon = epsilon};
+                      .channels = x->rank > 1 ? x->dim[1] : 1,
+                      .inner = hone_dims_product(x, 2, x->rank),
+                      .groups = 1,
+                      .epsilon = epsilon};
 }
 
 static void batch_lines(void *ctx, int64_t begin, int64_t end)
@@ -83,7 +92,8 @@ static void batch_lines(void *ctx, int64_t begin, int64_t end)
 
     for (int64_t i = begin; i < end; i++) {
         const int64_t c = i % job->channels;
-        const double s = hone_get(job->scale, c) / sqrt(hone_get(job->call->in[4], c) + job->epsilon);
+        const double s =
+            hone_get(job->scale, c) / sqrt(hone_get(job->call->in[4], c) + job->epsilon);
         run_affine(job->x, job->y, i * job->inner, job->inner, s,
                    hone_get(job->bias, c) - hone_get(job->call->in[3], c) * s);
     }
@@ -123,18 +133,22 @@ static hone_status run_batch_normalization(const hone_cpu_call *call)
 
     for (int i = 1; i < 5; i++)
         if (hone_tensor_count(call->in[i]) != job.channels)
-            return hone_error(HONE_ERR_DEVICE, "batch_normalization: input %d has not %lld elements", i,
+            return hone_error(HONE_ERR_DEVICE,
+                              "batch_normalization: input %d has not %lld elements", i,
                               (long long)job.channels);
     if (a->training_mode && call->in[0]->shape.rank > 0)
-        hone_cpu_for(call, job.channels, hone_grain(lines * job.inner / HONE_MAX(job.channels, 1)), batch_channels, &job);
+        hone_cpu_for(call, job.channels, hone_grain(lines * job.inner / HONE_MAX(job.channels, 1)),
+                     batch_channels, &job);
     else
         hone_cpu_for(call, lines, hone_grain(job.inner), batch_lines, &job);
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_batch_normalization = {.run = run_batch_normalization, .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_batch_normalization = {.run = run_batch_normalization,
+                                                      .takes = hone_takes_float};
 
-/* ---- instance and group ---------------------------------------------------------------------------------------------- */
+/* ---- instance and group
+ * ---------------------------------------------------------------------------------------------- */
 
 /* Items are groups of channels of one batch entry; an instance is a group of one channel. */
 static void group_items(void *ctx, int64_t begin, int64_t end)
@@ -145,11 +159,13 @@ static void group_items(void *ctx, int64_t begin, int64_t end)
 
     for (int64_t i = begin; i < end; i++) {
         const double mean = run_sum(job->x, i * n, n) / (double)n;
-        const double inverse = 1 / sqrt(run_square(job->x, i * n, n, mean) / (double)n + job->epsilon);
+        const double inverse =
+            1 / sqrt(run_square(job->x, i * n, n, mean) / (double)n + job->epsilon);
         for (int64_t k = 0; k < per; k++) {
             const int64_t c = i % job->groups * per + k;
             const double s = hone_get(job->scale, c) * inverse;
-            run_affine(job->x, job->y, i * n + k * job->inner, job->inner, s, hone_get(job->bias, c) - mean * s);
+            run_affine(job->x, job->y, i * n + k * job->inner, job->inner, s,
+                       hone_get(job->bias, c) - mean * s);
         }
     }
 }
@@ -161,8 +177,8 @@ static hone_status run_groups(const hone_cpu_call *call, int64_t groups, double 
     job.groups = groups ? groups : job.channels;
     if (call->in[0]->shape.rank < 2 || job.groups < 1 || job.channels % job.groups ||
         hone_tensor_count(job.scale) != job.channels || hone_tensor_count(job.bias) != job.channels)
-        return hone_error(HONE_ERR_DEVICE, "%s: %lld channels in %lld groups", hone_ops[call->op].name,
-                          (long long)job.channels, (long long)job.groups);
+        return hone_error(HONE_ERR_DEVICE, "%s: %lld channels in %lld groups",
+                          hone_ops[call->op].name, (long long)job.channels, (long long)job.groups);
     hone_cpu_for(call, call->in[0]->shape.dim[0] * job.groups,
                  hone_grain(4 * job.channels / job.groups * job.inner), group_items, &job);
     return HONE_OK;
@@ -177,13 +193,18 @@ static hone_status run_instance_normalization(const hone_cpu_call *call)
 
 static hone_status run_group_normalization(const hone_cpu_call *call)
 {
-    return run_groups(call, call->attrs->group_normalization.num_groups, call->attrs->group_normalization.epsilon);
+    return run_groups(call, call->attrs->group_normalization.num_groups,
+                      call->attrs->group_normalization.epsilon);
 }
 
-const hone_cpu_kernel hone_cpu_instance_normalization = {.run = run_instance_normalization, .takes = hone_takes_float};
-const hone_cpu_kernel hone_cpu_group_normalization = {.run = run_group_normalization, .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_instance_normalization = {.run = run_instance_normalization,
+                                                         .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_group_normalization = {.run = run_group_normalization,
+                                                      .takes = hone_takes_float};
 
-/* ---- RMS ------------------------------------------------------------------------------------------------------------- */
+/* ---- RMS
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct rms_job {
     const hone_tensor *x, *y, *scale;
@@ -203,8 +224,9 @@ static void rms_rows(void *ctx, int64_t begin, int64_t end)
         hone_walk walk;
         hone_walk_begin(&walk, &job->loop, job->loop.rank, 0);
         for (int64_t k = 0; k < job->n; k++, hone_walk_next(&walk))
-            hone_set(job->y, i * job->n + k, hone_get(job->x, i * job->n + k) * inverse *
-                                                 hone_get(job->scale, i * job->scale_stride + walk.offset[1]));
+            hone_set(job->y, i * job->n + k,
+                     hone_get(job->x, i * job->n + k) * inverse *
+                         hone_get(job->scale, i * job->scale_stride + walk.offset[1]));
     }
 }
 
@@ -212,7 +234,8 @@ static hone_status run_rms_normalization(const hone_cpu_call *call)
 {
     const hone_attrs_rms_normalization *a = &call->attrs->rms_normalization;
     const hone_dims *x = &call->in[0]->shape, *shape[] = {&call->in[1]->shape};
-    rms_job job = {.x = call->in[0], .y = call->out[0], .scale = call->in[1], .epsilon = a->epsilon};
+    rms_job job = {
+        .x = call->in[0], .y = call->out[0], .scale = call->in[1], .epsilon = a->epsilon};
     hone_dims row = {0}, same;
     int axis;
 
@@ -225,7 +248,8 @@ static hone_status run_rms_normalization(const hone_cpu_call *call)
         job.scale_stride = job.n;
         shape[0] = &row;
     } else if (!hone_dims_broadcast(&row, shape[0], &same) || !hone_dims_equal(&row, &same)) {
-        return hone_error(HONE_ERR_DEVICE, "rms_normalization: the scale does not broadcast to a row");
+        return hone_error(HONE_ERR_DEVICE,
+                          "rms_normalization: the scale does not broadcast to a row");
     }
     hone_loop_broadcast(&job.loop, &row, 1, shape);
     hone_loop_collapse(&job.loop);
@@ -234,9 +258,11 @@ static hone_status run_rms_normalization(const hone_cpu_call *call)
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_rms_normalization = {.run = run_rms_normalization, .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_rms_normalization = {.run = run_rms_normalization,
+                                                    .takes = hone_takes_float};
 
-/* ---- mean and variance over any axes --------------------------------------------------------------------------------- */
+/* ---- mean and variance over any axes
+ * --------------------------------------------------------------------------------- */
 
 typedef struct mvn_job {
     const hone_tensor *x, *y;
@@ -265,7 +291,8 @@ static void mvn_items(void *ctx, int64_t begin, int64_t end)
         const double s = 1 / (sqrt(square / (double)n) + 1e-9); /* ONNX's own guard */
         hone_walk_begin(&walk, &job->gone, job->gone.rank, 0);
         for (int64_t k = 0; k < n; k++, hone_walk_next(&walk))
-            hone_set(job->y, base + walk.offset[1], (hone_get(job->x, base + walk.offset[1]) - mean) * s);
+            hone_set(job->y, base + walk.offset[1],
+                     (hone_get(job->x, base + walk.offset[1]) - mean) * s);
     }
 }
 
@@ -293,9 +320,12 @@ static hone_status run_mvn(const hone_cpu_call *call)
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_mean_variance_normalization = {.run = run_mvn, .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_mean_variance_normalization = {.run = run_mvn,
+                                                              .takes = hone_takes_float};
 
-/* ---- local response -------------------------------------------------------------------------------------------------- */
+/* ---- local response
+ * --------------------------------------------------------------------------------------------------
+ */
 
 typedef struct lrn_job {
     const hone_tensor *x, *y;
@@ -333,7 +363,8 @@ static void add_squares(float *square, const float *x, int64_t from, int64_t to)
 /* A strip of neighbouring lines in float32. */
 static void lrn_strip(const lrn_job *job, int64_t at, int64_t n)
 {
-    const int64_t before = (job->a->size - 1) / 2, after = job->a->size - 1 - before, step = job->lines.inner;
+    const int64_t before = (job->a->size - 1) / 2, after = job->a->size - 1 - before,
+                  step = job->lines.inner;
     const float *x = (const float *)job->x->data + at;
     float *y = (float *)job->y->data + at;
 
@@ -389,7 +420,8 @@ static void lrn_lines(void *ctx, int64_t begin, int64_t end)
                 const double x = hone_get(job->x, at + k * step);
                 square += x * x;
             }
-            hone_set(job->y, at + c * step, hone_get(job->x, at + c * step) * lrn_scale(job->a, square));
+            hone_set(job->y, at + c * step,
+                     hone_get(job->x, at + c * step) * lrn_scale(job->a, square));
         }
     }
 }
@@ -400,7 +432,8 @@ static hone_status run_lrn(const hone_cpu_call *call)
 
     if (job.a->size < 1)
         return hone_error(HONE_ERR_DEVICE, "lrn: size is %lld", (long long)job.a->size);
-    HONE_TRY(hone_call_lines(call, &job.x->shape, job.a->layout == HONE_LAYOUT_LAST ? -1 : 1, &job.lines));
+    HONE_TRY(hone_call_lines(call, &job.x->shape, job.a->layout == HONE_LAYOUT_LAST ? -1 : 1,
+                             &job.lines));
     const int64_t grain = hone_grain(job.lines.n * HONE_MIN(job.a->size, job.lines.n));
     const bool strips = job.x->dtype == HONE_F32 && job.y->dtype == HONE_F32;
     hone_cpu_for(call, job.lines.count, grain, strips ? lrn_strips : lrn_lines, &job);

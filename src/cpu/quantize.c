@@ -1,5 +1,6 @@
-/* quantize_linear, dequantize_linear, dynamic_quantize_linear. Scale and zero point are one for the tensor, one for each
- * entry of an axis, or one for each block of entries; all three are runs of neighbouring elements that share them. */
+/* quantize_linear, dequantize_linear, dynamic_quantize_linear. Scale and zero point are one for the
+ * tensor, one for each entry of an axis, or one for each block of entries; all three are runs of
+ * neighbouring elements that share them. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -9,10 +10,10 @@
 typedef struct quant_job {
     const hone_tensor *x, *y, *scale, *zero;
     bool saturate;
-    hone_lines lines;      /* along the axis */
-    int64_t block;         /* entries to a scale; 0: one scale an entry; -1: one for all */
-    int64_t run;           /* elements that share a scale */
-    float low, high;       /* of an integer output */
+    hone_lines lines; /* along the axis */
+    int64_t block;    /* entries to a scale; 0: one scale an entry; -1: one for all */
+    int64_t run;      /* elements that share a scale */
+    float low, high;  /* of an integer output */
 } quant_job;
 
 static int64_t scale_at(const quant_job *job, int64_t at)
@@ -34,8 +35,9 @@ static void quant_range(hone_dtype dtype, float *low, float *high)
     *high = (float)((1ll << (hone_dtype_is_signed(dtype) ? bits - 1 : bits)) - 1);
 }
 
-/* To nearest with ties to even, then the zero point, then the type's range, which is applied first: the numbers are then
- * small enough to be rounded by adding and taking away 1.5 * 2^23. low and high are the range less the zero point. */
+/* To nearest with ties to even, then the zero point, then the type's range, which is applied first:
+ * the numbers are then small enough to be rounded by adding and taking away 1.5 * 2^23. low and
+ * high are the range less the zero point. */
 static inline float quantized(float x, float scale, float zero, float low, float high)
 {
     const float q = x / scale, above = q > low ? q : low; /* NaN becomes low */
@@ -45,7 +47,8 @@ static inline float quantized(float x, float scale, float zero, float low, float
 static void quantize_run(const quant_job *job, int64_t at, int64_t n)
 {
     const int64_t s = scale_at(job, at);
-    const float scale = (float)hone_get(job->scale, s), zero = job->zero ? (float)hone_get(job->zero, s) : 0;
+    const float scale = (float)hone_get(job->scale, s),
+                zero = job->zero ? (float)hone_get(job->zero, s) : 0;
     const hone_dtype to = job->y->dtype;
     float x[PIECE];
 
@@ -57,7 +60,8 @@ static void quantize_run(const quant_job *job, int64_t at, int64_t n)
                 x[i] = quantized(x[i], scale, zero, job->low - zero, job->high - zero);
         else
             for (int64_t i = 0; i < m; i++)
-                x[i] = x[i] / scale + zero; /* zero is 0: it makes -0 positive, as ONNX's own answers have it */
+                x[i] = x[i] / scale +
+                       zero; /* zero is 0: it makes -0 positive, as ONNX's own answers have it */
         for (int64_t i = 0; i < m && to == HONE_U8; i++)
             ((uint8_t *)job->y->data)[at + i] = (uint8_t)x[i];
         for (int64_t i = 0; i < m && to == HONE_I8; i++)
@@ -109,7 +113,8 @@ static void dequantize_range(void *ctx, int64_t begin, int64_t end)
     }
 }
 
-static hone_status set_granularity(const hone_cpu_call *call, quant_job *job, int64_t axis, int64_t block)
+static hone_status set_granularity(const hone_cpu_call *call, quant_job *job, int64_t axis,
+                                   int64_t block)
 {
     const int64_t n = hone_tensor_count(job->x), scales = hone_tensor_count(job->scale);
     int64_t expected = 1;
@@ -127,14 +132,16 @@ static hone_status set_granularity(const hone_cpu_call *call, quant_job *job, in
         expected = block ? outer * entries * job->lines.inner : entries;
     }
     if (n > 0 && (scales != expected || (job->zero && hone_tensor_count(job->zero) != scales)))
-        return hone_error(HONE_ERR_DEVICE, "%s: %lld scales; %lld are needed", hone_ops[call->op].name,
-                          (long long)scales, (long long)expected);
+        return hone_error(HONE_ERR_DEVICE, "%s: %lld scales; %lld are needed",
+                          hone_ops[call->op].name, (long long)scales, (long long)expected);
     return HONE_OK;
 }
 
 static quant_job quant_job_of(const hone_cpu_call *call)
 {
-    return (quant_job){.x = call->in[0], .y = call->out[0], .scale = call->in[1],
+    return (quant_job){.x = call->in[0],
+                       .y = call->out[0],
+                       .scale = call->in[1],
                        .zero = hone_call_has(call, 2) ? call->in[2] : NULL};
 }
 
@@ -147,8 +154,8 @@ static hone_status run_quantize(const hone_cpu_call *call)
     job.saturate = a->saturate != 0;
     if (hone_dtype_is_integer(job.y->dtype))
         quant_range(job.y->dtype, &job.low, &job.high);
-    hone_cpu_for(call, hone_tensor_count(job.x), hone_element_size(job.y->dtype) ? HONE_WORK / 2 : INT64_MAX,
-                 quantize_range, &job);
+    hone_cpu_for(call, hone_tensor_count(job.x),
+                 hone_element_size(job.y->dtype) ? HONE_WORK / 2 : INT64_MAX, quantize_range, &job);
     return HONE_OK;
 }
 
@@ -163,7 +170,8 @@ static hone_status run_dequantize(const hone_cpu_call *call)
 }
 
 const hone_cpu_kernel hone_cpu_quantize_linear = {.run = run_quantize, .takes = hone_takes_real};
-const hone_cpu_kernel hone_cpu_dequantize_linear = {.run = run_dequantize, .takes = hone_takes_real};
+const hone_cpu_kernel hone_cpu_dequantize_linear = {.run = run_dequantize,
+                                                    .takes = hone_takes_real};
 
 /* uint8 with the range of this input, made to hold 0. */
 static hone_status run_dynamic_quantize(const hone_cpu_call *call)
@@ -180,9 +188,15 @@ static hone_status run_dynamic_quantize(const hone_cpu_call *call)
     scale = (high - low) / 255;
     if (scale > 0)
         zero = (uint8_t)rintf(HONE_MIN(HONE_MAX(0 - low / scale, 0), 255));
-    hone_tensor scales = {HONE_F32, {0}, &scale, sizeof scale}, zeros = {HONE_U8, {0}, &zero, sizeof zero};
-    quant_job job = {.x = call->in[0], .y = call->out[0], .scale = &scales, .zero = &zeros, .block = -1,
-                     .run = HONE_MAX(n, 1), .high = 255};
+    hone_tensor scales = {HONE_F32, {0}, &scale, sizeof scale},
+                zeros = {HONE_U8, {0}, &zero, sizeof zero};
+    quant_job job = {.x = call->in[0],
+                     .y = call->out[0],
+                     .scale = &scales,
+                     .zero = &zeros,
+                     .block = -1,
+                     .run = HONE_MAX(n, 1),
+                     .high = 255};
     const float all_zero = scale > 0 ? scale : 1;
     if (call->out[1])
         *(float *)call->out[1]->data = scale;
@@ -199,4 +213,5 @@ static bool takes_dynamic(const hone_cpu_call *call)
     return call->in[0]->dtype == HONE_F32;
 }
 
-const hone_cpu_kernel hone_cpu_dynamic_quantize_linear = {.run = run_dynamic_quantize, .takes = takes_dynamic};
+const hone_cpu_kernel hone_cpu_dynamic_quantize_linear = {.run = run_dynamic_quantize,
+                                                          .takes = takes_dynamic};

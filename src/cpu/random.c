@@ -1,7 +1,8 @@
-/* Random tensors from a counter: element i of a node with seed s is a hash of (s, i), so that the answer depends neither on
- * threads nor on what ran before. The seed is the attribute's bits, or the environment's where the attribute is 0 or absent.
- * The hash is SplitMix64's finaliser (Steele, Lea, Flood 2014) over s + i * golden ratio. Normal numbers are Box and
- * Muller's, from two hashes. Also what draws from given chances: bernoulli, multinomial, dropout. */
+/* Random tensors from a counter: element i of a node with seed s is a hash of (s, i), so that the
+ * answer depends neither on threads nor on what ran before. The seed is the attribute's bits, or
+ * the environment's where the attribute is 0 or absent. The hash is SplitMix64's finaliser (Steele,
+ * Lea, Flood 2014) over s + i * golden ratio. Normal numbers are Box and Muller's, from two hashes.
+ * Also what draws from given chances: bernoulli, multinomial, dropout. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -45,14 +46,17 @@ typedef struct random_job {
 static void random_range(void *ctx, int64_t begin, int64_t end)
 {
     const random_job *job = ctx;
-    const bool is_normal = job->op == HONE_OP_random_normal || job->op == HONE_OP_random_normal_like;
+    const bool is_normal =
+        job->op == HONE_OP_random_normal || job->op == HONE_OP_random_normal_like;
 
     for (int64_t i = begin; i < end; i++) {
         const uint64_t at = (uint64_t)i;
         if (job->op == HONE_OP_bernoulli)
             hone_set(job->y, i, uniform(job->seed, at) < hone_get(job->x, i));
         else
-            hone_set(job->y, i, job->offset + job->scale * (is_normal ? normal(job->seed, at) : uniform(job->seed, at)));
+            hone_set(job->y, i,
+                     job->offset +
+                         job->scale * (is_normal ? normal(job->seed, at) : uniform(job->seed, at)));
     }
 }
 
@@ -92,12 +96,14 @@ static hone_status run_random(const hone_cpu_call *call)
 
 static bool takes_random(const hone_cpu_call *call)
 {
-    return hone_is_real(call->out[0]->dtype) && (call->op != HONE_OP_bernoulli || hone_is_real(call->in[0]->dtype));
+    return hone_is_real(call->out[0]->dtype) &&
+           (call->op != HONE_OP_bernoulli || hone_is_real(call->in[0]->dtype));
 }
 
 const hone_cpu_kernel hone_cpu_random = {.run = run_random, .takes = takes_random};
 
-/* Rows hold logarithms of weights; the draw is where the running sum passes a uniform share of the whole. */
+/* Rows hold logarithms of weights; the draw is where the running sum passes a uniform share of the
+ * whole. */
 static int64_t draw(const hone_tensor *x, int64_t at, int64_t n, double share)
 {
     double max = -INFINITY, sum = 0, run = 0;
@@ -125,8 +131,9 @@ static hone_status run_multinomial(const hone_cpu_call *call)
     if (x->shape.rank != 2 || y->shape.rank != 2 || x->shape.dim[1] < 1)
         return hone_error(HONE_ERR_DEVICE, "multinomial: rows of at least one class are needed");
     for (int64_t i = 0; i < n; i++)
-        hone_element_set_int(y->dtype, y->data, i, draw(x, i / y->shape.dim[1] * x->shape.dim[1], x->shape.dim[1],
-                                                        uniform(seed, (uint64_t)i)));
+        hone_element_set_int(y->dtype, y->data, i,
+                             draw(x, i / y->shape.dim[1] * x->shape.dim[1], x->shape.dim[1],
+                                  uniform(seed, (uint64_t)i)));
     return HONE_OK;
 }
 

@@ -1,7 +1,8 @@
-/* Reductions over any set of axes. The axes that stay and those that go become two nests of loops. Where the innermost axis
- * of the input goes, every output folds runs of neighbouring elements; where it stays, a strip of outputs folds line after
- * line. Sums of floats are kept in double and in an order that depends on shapes alone. Integers are summed as int64 and
- * wrap; what takes logarithms or roots goes through double. */
+/* Reductions over any set of axes. The axes that stay and those that go become two nests of loops.
+ * Where the innermost axis of the input goes, every output folds runs of neighbouring elements;
+ * where it stays, a strip of outputs folds line after line. Sums of floats are kept in double and
+ * in an order that depends on shapes alone. Integers are summed as int64 and wrap; what takes
+ * logarithms or roots goes through double. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -32,11 +33,16 @@ typedef struct reduce_kind {
 } reduce_kind;
 
 static const reduce_kind kinds[HONE_OP_COUNT] = {
-    [HONE_OP_reduce_sum] = {FOLD_SUM, FINISH_NONE},     [HONE_OP_reduce_mean] = {FOLD_SUM, FINISH_MEAN},
-    [HONE_OP_reduce_l1] = {FOLD_ABS, FINISH_NONE},      [HONE_OP_reduce_l2] = {FOLD_SQUARE, FINISH_SQRT},
-    [HONE_OP_reduce_prod] = {FOLD_PROD, FINISH_NONE},   [HONE_OP_reduce_sum_square] = {FOLD_SQUARE, FINISH_NONE},
-    [HONE_OP_reduce_max] = {FOLD_MAX, FINISH_NONE},     [HONE_OP_reduce_min] = {FOLD_MIN, FINISH_NONE},
-    [HONE_OP_reduce_log_sum] = {FOLD_SUM, FINISH_LOG},  [HONE_OP_reduce_log_sum_exp] = {FOLD_EXP, FINISH_LOG},
+    [HONE_OP_reduce_sum] = {FOLD_SUM, FINISH_NONE},
+    [HONE_OP_reduce_mean] = {FOLD_SUM, FINISH_MEAN},
+    [HONE_OP_reduce_l1] = {FOLD_ABS, FINISH_NONE},
+    [HONE_OP_reduce_l2] = {FOLD_SQUARE, FINISH_SQRT},
+    [HONE_OP_reduce_prod] = {FOLD_PROD, FINISH_NONE},
+    [HONE_OP_reduce_sum_square] = {FOLD_SQUARE, FINISH_NONE},
+    [HONE_OP_reduce_max] = {FOLD_MAX, FINISH_NONE},
+    [HONE_OP_reduce_min] = {FOLD_MIN, FINISH_NONE},
+    [HONE_OP_reduce_log_sum] = {FOLD_SUM, FINISH_LOG},
+    [HONE_OP_reduce_log_sum_exp] = {FOLD_EXP, FINISH_LOG},
 };
 
 typedef struct reduce_job {
@@ -101,7 +107,8 @@ static double fold_run(fold f, const float *x, int64_t n, double shift)
     }
 }
 
-static HONE_ALWAYS_INLINE void line_of(fold f, double *acc, const float *x, int64_t n, const double *shift)
+static HONE_ALWAYS_INLINE void line_of(fold f, double *acc, const float *x, int64_t n,
+                                       const double *shift)
 {
     for (int64_t i = 0; i < n; i++)
         acc[i] = fold_one(f, acc[i], x[i], f == FOLD_EXP ? shift[i] : 0);
@@ -130,13 +137,15 @@ static double finished(const reduce_job *job, double acc, double shift)
     }
 }
 
-/* The maximum where exp() is taken relative to it; infinite ones would give NaN and need no shift. */
+/* The maximum where exp() is taken relative to it; infinite ones would give NaN and need no shift.
+ */
 static double shift_of(double max)
 {
     return isinf(max) ? 0 : max;
 }
 
-/* ---- float32, the innermost input axis goes -------------------------------------------------------------------------- */
+/* ---- float32, the innermost input axis goes
+ * -------------------------------------------------------------------------- */
 
 static double fold_runs(const reduce_job *job, fold f, const float *x, double shift)
 {
@@ -159,14 +168,18 @@ static void reduce_runs(void *ctx, int64_t begin, int64_t end)
     hone_walk_begin(&walk, &job->kept, job->kept.rank, begin);
     for (int64_t i = begin; i < end; i++, hone_walk_next(&walk)) {
         const float *x = (const float *)job->x->data + walk.offset[1];
-        const double shift = job->kind.fold == FOLD_EXP ? shift_of(fold_runs(job, FOLD_MAX, x, 0)) : 0;
-        ((float *)job->y->data)[walk.offset[0]] = (float)finished(job, fold_runs(job, job->kind.fold, x, shift), shift);
+        const double shift =
+            job->kind.fold == FOLD_EXP ? shift_of(fold_runs(job, FOLD_MAX, x, 0)) : 0;
+        ((float *)job->y->data)[walk.offset[0]] =
+            (float)finished(job, fold_runs(job, job->kind.fold, x, shift), shift);
     }
 }
 
-/* ---- float32, the innermost input axis stays ------------------------------------------------------------------------- */
+/* ---- float32, the innermost input axis stays
+ * ------------------------------------------------------------------------- */
 
-static void fold_strip(const reduce_job *job, fold f, const float *x, int64_t n, double *acc, const double *shift)
+static void fold_strip(const reduce_job *job, fold f, const float *x, int64_t n, double *acc,
+                       const double *shift)
 {
     const int64_t lines = hone_loop_steps(&job->gone, job->gone.rank);
     hone_walk walk;
@@ -202,7 +215,9 @@ static void reduce_strips(void *ctx, int64_t begin, int64_t end)
     }
 }
 
-/* ---- every other type ------------------------------------------------------------------------------------------------ */
+/* ---- every other type
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static double fold_any(const reduce_job *job, fold f, int64_t at, double shift)
 {
@@ -220,7 +235,8 @@ static int64_t fold_int(fold f, int64_t acc, int64_t x, bool is_u64)
     const bool less = is_u64 ? (uint64_t)acc < (uint64_t)x : acc < x;
 
     switch (f) {
-    case FOLD_ABS: return (int64_t)((uint64_t)acc + (x < 0 && !is_u64 ? 0 - (uint64_t)x : (uint64_t)x));
+    case FOLD_ABS:
+        return (int64_t)((uint64_t)acc + (x < 0 && !is_u64 ? 0 - (uint64_t)x : (uint64_t)x));
     case FOLD_SQUARE: return (int64_t)((uint64_t)acc + (uint64_t)x * (uint64_t)x);
     case FOLD_PROD: return (int64_t)((uint64_t)acc * (uint64_t)x);
     case FOLD_MAX: return less ? x : acc;
@@ -264,18 +280,22 @@ static void reduce_any(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++, hone_walk_next(&walk)) {
         const int64_t at = walk.offset[1];
         if (whole) {
-            const int64_t x = reduce_int(job, at), cut = hone_dtype_bits(job->y->dtype) == 32 ? (int64_t)(int32_t)x : x;
+            const int64_t x = reduce_int(job, at),
+                          cut = hone_dtype_bits(job->y->dtype) == 32 ? (int64_t)(int32_t)x : x;
             hone_element_set_int(job->y->dtype, job->y->data, walk.offset[0],
                                  job->y->dtype == HONE_U32 ? (int64_t)(uint32_t)x : cut);
             continue;
         }
-        const double shift = job->kind.fold == FOLD_EXP ? shift_of(fold_any(job, FOLD_MAX, at, 0)) : 0;
+        const double shift =
+            job->kind.fold == FOLD_EXP ? shift_of(fold_any(job, FOLD_MAX, at, 0)) : 0;
         const double r = finished(job, fold_any(job, job->kind.fold, at, shift), shift);
         hone_set(job->y, walk.offset[0], hone_dtype_is_integer(job->y->dtype) ? trunc(r) : r);
     }
 }
 
-/* ---- the kernel ------------------------------------------------------------------------------------------------------ */
+/* ---- the kernel
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* Every reduction's attributes are these two, in this order. */
 static bool noop_of(const hone_cpu_call *call)
@@ -328,7 +348,8 @@ static hone_status run_reduce(const hone_cpu_call *call)
     set_loops(&job, gone);
     const int64_t outputs = hone_loop_steps(&job.kept, job.kept.rank);
     if (outputs != hone_tensor_count(job.y))
-        return hone_error(HONE_ERR_DEVICE, "%s: the axes do not give the output's shape", hone_ops[call->op].name);
+        return hone_error(HONE_ERR_DEVICE, "%s: the axes do not give the output's shape",
+                          hone_ops[call->op].name);
     if (hone_loop_steps(&job.gone, job.gone.rank) == 1 && job.gone.rank == 0)
         hone_loop_add(&job.gone, 1, 0, 1);
     const int kept = job.kept.rank - 1, last = job.gone.rank - 1;
@@ -338,7 +359,8 @@ static hone_status run_reduce(const hone_cpu_call *call)
         hone_cpu_for(call, outputs, hone_grain(job.n), reduce_runs, &job);
     } else {
         const int64_t strips = (job.kept.dim[kept] + STRIP - 1) / STRIP;
-        hone_cpu_for(call, hone_loop_steps(&job.kept, kept) * strips, hone_grain(job.n * STRIP), reduce_strips, &job);
+        hone_cpu_for(call, hone_loop_steps(&job.kept, kept) * strips, hone_grain(job.n * STRIP),
+                     reduce_strips, &job);
     }
     return HONE_OK;
 }

@@ -1,6 +1,7 @@
-/* Resize-19. Every axis is a table: for each output position the input positions it reads and their weights. Nearest reads
- * one position an axis and moves elements of any type, all axes at once. Linear and cubic are separable: one pass an axis,
- * in float, lines of neighbouring elements at a time; integers are truncated at the end. A float64 picture loses bits. */
+/* Resize-19. Every axis is a table: for each output position the input positions it reads and their
+ * weights. Nearest reads one position an axis and moves elements of any type, all axes at once.
+ * Linear and cubic are separable: one pass an axis, in float, lines of neighbouring elements at a
+ * time; integers are truncated at the end. A float64 picture loses bits. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -27,7 +28,8 @@ typedef struct resize_job {
     int n_buffers;
 } resize_job;
 
-/* ---- which axes, how far --------------------------------------------------------------------------------------------- */
+/* ---- which axes, how far
+ * --------------------------------------------------------------------------------------------- */
 
 /* The number of an axis in roi, scales and sizes; -1: it is not resized. */
 static int axis_place(const hone_attrs_resize *a, int axis, int rank)
@@ -45,7 +47,8 @@ static bool has_data(const hone_cpu_call *call, int i, int64_t least)
     return hone_call_has(call, i) && hone_tensor_count(call->in[i]) >= least && call->in[i]->data;
 }
 
-/* With sizes and an aspect ratio to keep, all axes share the smallest or the largest of the ratios. */
+/* With sizes and an aspect ratio to keep, all axes share the smallest or the largest of the ratios.
+ */
 static double shared_scale(const hone_cpu_call *call)
 {
     const hone_attrs_resize *a = &call->attrs->resize;
@@ -65,17 +68,20 @@ static double shared_scale(const hone_cpu_call *call)
 
 static double axis_scale(const hone_cpu_call *call, int axis, int place)
 {
-    const double n_in = (double)call->in[0]->shape.dim[axis], n_out = (double)call->out[0]->shape.dim[axis];
+    const double n_in = (double)call->in[0]->shape.dim[axis],
+                 n_out = (double)call->out[0]->shape.dim[axis];
     double scale = n_out / n_in;
 
-    if (place >= 0 && has_data(call, 3, place + 1) && call->attrs->resize.keep_aspect_ratio_policy != 0)
+    if (place >= 0 && has_data(call, 3, place + 1) &&
+        call->attrs->resize.keep_aspect_ratio_policy != 0)
         scale = shared_scale(call);
     else if (place >= 0 && has_data(call, 2, place + 1))
         scale = hone_get(call->in[2], place);
     return scale > 0 && isfinite(scale) ? scale : 1;
 }
 
-/* The least scale with which n_in can have become n_out, which bounds the taps of a widened filter. */
+/* The least scale with which n_in can have become n_out, which bounds the taps of a widened filter.
+ */
 static int filter_taps(const hone_attrs_resize *a, int64_t n_in, int64_t n_out)
 {
     const double least = HONE_MIN(((double)n_out - 0.5) / (double)n_in, 1.0);
@@ -86,11 +92,13 @@ static int filter_taps(const hone_attrs_resize *a, int64_t n_in, int64_t n_out)
     return a->antialias ? 2 * (int)ceil(radius / least) + 2 : 2 * radius;
 }
 
-/* Whether an axis has to be looked at: at run time exactly, before (no data yet) where it may have to. */
+/* Whether an axis has to be looked at: at run time exactly, before (no data yet) where it may have
+ * to. */
 static bool axis_changes(const hone_cpu_call *call, int axis, int place)
 {
     const hone_attrs_resize *a = &call->attrs->resize;
-    const bool unknown = hone_call_has(call, 2) && hone_tensor_count(call->in[2]) > 0 && !call->in[2]->data;
+    const bool unknown =
+        hone_call_has(call, 2) && hone_tensor_count(call->in[2]) > 0 && !call->in[2]->data;
 
     if (place < 0)
         return false;
@@ -113,8 +121,12 @@ static void plan_resize(const hone_cpu_call *call, resize_job *job)
         if (!axis_changes(call, i, place))
             continue;
         const int taps = filter_taps(job->a, x->dim[i], y->dim[i]);
-        job->axes[job->n_axes++] = (resize_axis){.axis = i, .n_in = x->dim[i], .n_out = y->dim[i], .taps = taps,
-                                                 .scale = axis_scale(call, i, place), .roi_end = 1};
+        job->axes[job->n_axes++] = (resize_axis){.axis = i,
+                                                 .n_in = x->dim[i],
+                                                 .n_out = y->dim[i],
+                                                 .taps = taps,
+                                                 .scale = axis_scale(call, i, place),
+                                                 .roi_end = 1};
         job->table_bytes += hone_align_up((size_t)(y->dim[i] * (taps * 8 + 1)), HONE_ALIGNMENT);
         count = count / x->dim[i] * y->dim[i];
         most = HONE_MAX(most, count);
@@ -128,7 +140,8 @@ static void plan_resize(const hone_cpu_call *call, resize_job *job)
         return;
     const bool converts = job->x->dtype != HONE_F32 || job->y->dtype != HONE_F32;
     job->n_buffers = converts ? 2 : HONE_MIN(HONE_MAX(job->n_axes - 1, 0), 2);
-    job->buffer_bytes = hone_align_up((size_t)HONE_MAX(most, hone_tensor_count(job->x)) * sizeof(float), HONE_ALIGNMENT);
+    job->buffer_bytes = hone_align_up(
+        (size_t)HONE_MAX(most, hone_tensor_count(job->x)) * sizeof(float), HONE_ALIGNMENT);
 }
 
 static size_t scratch_resize(const hone_cpu_call *call)
@@ -139,9 +152,12 @@ static size_t scratch_resize(const hone_cpu_call *call)
     return job.table_bytes + job.buffer_bytes * (size_t)job.n_buffers;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+/* ---- tables
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
-/* The input coordinate of an output position. ONNX's own length of the output is scale * n_in, a fraction. */
+/* The input coordinate of an output position. ONNX's own length of the output is scale * n_in, a
+ * fraction. */
 static double source_of(int64_t mode, const resize_axis *r, int64_t i)
 {
     const double x = (double)i, n_in = (double)r->n_in, n_out = r->scale * n_in;
@@ -154,8 +170,9 @@ static double source_of(int64_t mode, const resize_axis *r, int64_t i)
     case HONE_COORD_HALF_PIXEL_SYMMETRIC:
         return n_in / 2 * (1 - (double)r->n_out / n_out) + (x + 0.5) / r->scale - 0.5;
     case HONE_COORD_TF_CROP_AND_RESIZE:
-        return r->roi_begin * (n_in - 1) + (r->n_out == 1 ? (r->roi_end - r->roi_begin) * (n_in - 1) / 2
-                                                          : x * (r->roi_end - r->roi_begin) * (n_in - 1) / (n_out - 1));
+        return r->roi_begin * (n_in - 1) +
+               (r->n_out == 1 ? (r->roi_end - r->roi_begin) * (n_in - 1) / 2
+                              : x * (r->roi_end - r->roi_begin) * (n_in - 1) / (n_out - 1));
     default: return (x + 0.5) / r->scale - 0.5;
     }
 }
@@ -178,7 +195,8 @@ static double cubic_weight(double x, double a)
     return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
-static void filter_row(const hone_attrs_resize *a, const resize_axis *r, double x, int32_t *index, float *weight)
+static void filter_row(const hone_attrs_resize *a, const resize_axis *r, double x, int32_t *index,
+                       float *weight)
 {
     const bool linear = a->mode == HONE_RESIZE_LINEAR;
     const double squeeze = a->antialias ? HONE_MIN(r->scale, 1.0) : 1;
@@ -217,7 +235,8 @@ static void *fill_tables(const hone_cpu_call *call, resize_job *job)
                             !(x >= 0 && x <= (double)(r->n_in - 1));
             x = x > -1e9 && x < 1e9 ? x : 0; /* roi and scales are anybody's */
             if (a->mode == HONE_RESIZE_NEAREST)
-                r->index[k] = (int32_t)HONE_MIN(HONE_MAX(nearest_of(a->nearest_mode, x), 0), r->n_in - 1);
+                r->index[k] =
+                    (int32_t)HONE_MIN(HONE_MAX(nearest_of(a->nearest_mode, x), 0), r->n_in - 1);
             else
                 filter_row(a, r, x, r->index + k * r->taps, r->weight + k * r->taps);
         }
@@ -225,20 +244,22 @@ static void *fill_tables(const hone_cpu_call *call, resize_job *job)
     return at;
 }
 
-/* ---- nearest --------------------------------------------------------------------------------------------------------- */
+/* ---- nearest
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct nearest_job {
     const resize_job *job;
-    const resize_axis *last; /* the innermost resized axis */
-    int64_t block;           /* bytes within it that move together */
+    const resize_axis *last;       /* the innermost resized axis */
+    int64_t block;                 /* bytes within it that move together */
     int64_t dim[HONE_MAX_RANK];    /* output's, of the axes before it */
     int64_t stride[HONE_MAX_RANK]; /* input's, in blocks */
     const int32_t *index[HONE_MAX_RANK];
 } nearest_job;
 
-#define SPREAD(bytes)                                                                                                  \
-    for (int64_t i = 0; i < n; i++)                                                                                    \
-        memcpy(dst + i * bytes, src + index[i] * (int64_t)(bytes), bytes);                                             \
+#define SPREAD(bytes)                                                                              \
+    for (int64_t i = 0; i < n; i++)                                                                \
+        memcpy(dst + i * bytes, src + index[i] * (int64_t)(bytes), bytes);                         \
     return
 
 static void spread(char *dst, const char *src, const int32_t *index, int64_t n, int64_t block)
@@ -254,7 +275,8 @@ static void spread(char *dst, const char *src, const int32_t *index, int64_t n, 
     }
 }
 
-/* Lines of the output along the innermost resized axis. Equal neighbours (whole-number upscaling) are copied once made. */
+/* Lines of the output along the innermost resized axis. Equal neighbours (whole-number upscaling)
+ * are copied once made. */
 static void nearest_lines(void *ctx, int64_t begin, int64_t end)
 {
     const nearest_job *job = ctx;
@@ -272,8 +294,8 @@ static void nearest_lines(void *ctx, int64_t begin, int64_t end)
         if (from == before)
             memcpy(dst, dst - bytes, (size_t)bytes);
         else
-            spread(dst, (const char *)job->job->x->data + from * job->block, job->last->index, job->last->n_out,
-                   job->block);
+            spread(dst, (const char *)job->job->x->data + from * job->block, job->last->index,
+                   job->last->n_out, job->block);
         before = from;
     }
 }
@@ -284,7 +306,8 @@ static void resize_nearest(const hone_cpu_call *call, const resize_job *job)
     nearest_job n = {.job = job, .last = &job->axes[job->n_axes - 1]};
     int64_t stride = n.last->n_in;
 
-    n.block = hone_dims_product(x, n.last->axis + 1, x->rank) * (int64_t)hone_element_size(job->x->dtype);
+    n.block =
+        hone_dims_product(x, n.last->axis + 1, x->rank) * (int64_t)hone_element_size(job->x->dtype);
     for (int k = n.last->axis - 1; k >= 0; k--) {
         n.dim[k] = y->dim[k];
         n.stride[k] = stride;
@@ -292,11 +315,13 @@ static void resize_nearest(const hone_cpu_call *call, const resize_job *job)
     }
     for (int i = 0; i < job->n_axes; i++)
         n.index[job->axes[i].axis] = job->axes[i].index;
-    hone_cpu_for(call, hone_dims_product(y, 0, n.last->axis), hone_grain(n.last->n_out * HONE_MAX(n.block / 8, 1)),
-                 nearest_lines, &n);
+    hone_cpu_for(call, hone_dims_product(y, 0, n.last->axis),
+                 hone_grain(n.last->n_out * HONE_MAX(n.block / 8, 1)), nearest_lines, &n);
 }
 
-/* ---- linear and cubic ------------------------------------------------------------------------------------------------ */
+/* ---- linear and cubic
+ * ------------------------------------------------------------------------------------------------
+ */
 
 typedef struct pass_job {
     const resize_axis *r;
@@ -305,7 +330,8 @@ typedef struct pass_job {
     int64_t inner;
 } pass_job;
 
-static void weigh_lines(float *y, const float *x, const int32_t *index, const float *weight, int taps, int64_t n)
+static void weigh_lines(float *y, const float *x, const int32_t *index, const float *weight,
+                        int taps, int64_t n)
 {
     if (taps == 2) {
         const float *a = x + index[0] * n, *b = x + index[1] * n;
@@ -328,7 +354,8 @@ static void weigh_points(float *y, const float *x, const resize_axis *r)
 {
     if (r->taps == 2) {
         for (int64_t i = 0; i < r->n_out; i++)
-            y[i] = r->weight[2 * i] * x[r->index[2 * i]] + r->weight[2 * i + 1] * x[r->index[2 * i + 1]];
+            y[i] = r->weight[2 * i] * x[r->index[2 * i]] +
+                   r->weight[2 * i + 1] * x[r->index[2 * i + 1]];
         return;
     }
     for (int64_t i = 0; i < r->n_out; i++) {
@@ -351,8 +378,8 @@ static void pass_lines(void *ctx, int64_t begin, int64_t end)
             continue;
         }
         const int64_t k = i % r->n_out;
-        weigh_lines(job->y + i * job->inner, job->x + i / r->n_out * r->n_in * job->inner, r->index + k * r->taps,
-                    r->weight + k * r->taps, r->taps, job->inner);
+        weigh_lines(job->y + i * job->inner, job->x + i / r->n_out * r->n_in * job->inner,
+                    r->index + k * r->taps, r->weight + k * r->taps, r->taps, job->inner);
     }
 }
 
@@ -395,7 +422,8 @@ static void resize_filtered(const hone_cpu_call *call, const resize_job *job, ch
         if (pass.inner == 1)
             hone_cpu_for(call, outer, hone_grain(r->n_out * r->taps), pass_lines, &pass);
         else
-            hone_cpu_for(call, outer * r->n_out, hone_grain(pass.inner * r->taps / 2), pass_lines, &pass);
+            hone_cpu_for(call, outer * r->n_out, hone_grain(pass.inner * r->taps / 2), pass_lines,
+                         &pass);
         now.dim[r->axis] = r->n_out;
         from = pass.y;
         free_buffer ^= 1;
@@ -444,4 +472,5 @@ static bool takes_resize(const hone_cpu_call *call)
     return hone_is_real(call->in[0]->dtype) && hone_element_size(call->in[0]->dtype) > 0;
 }
 
-const hone_cpu_kernel hone_cpu_resize = {.run = run_resize, .scratch = scratch_resize, .takes = takes_resize};
+const hone_cpu_kernel hone_cpu_resize = {
+    .run = run_resize, .scratch = scratch_resize, .takes = takes_resize};

@@ -1,5 +1,6 @@
-/* Operators whose lines along one axis are independent: log_softmax, hardmax, lp_normalization, argmax and argmin, cumsum
- * and cumprod, topk. Lines are read in place, whatever their stride; sums are kept in double. */
+/* Operators whose lines along one axis are independent: log_softmax, hardmax, lp_normalization,
+ * argmax and argmin, cumsum and cumprod, topk. Lines are read in place, whatever their stride; sums
+ * are kept in double. */
 #include <math.h>
 
 #include "cpu/kernel.h"
@@ -102,9 +103,12 @@ static hone_status run_lp_normalization(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_log_softmax = {.run = run_log_softmax, .takes = hone_takes_float};
 const hone_cpu_kernel hone_cpu_hardmax = {.run = run_hardmax, .takes = hone_takes_float};
-const hone_cpu_kernel hone_cpu_lp_normalization = {.run = run_lp_normalization, .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_lp_normalization = {.run = run_lp_normalization,
+                                                   .takes = hone_takes_float};
 
-/* ---- argmax and argmin ----------------------------------------------------------------------------------------------- */
+/* ---- argmax and argmin
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static int64_t best_of(const rows_job *job, int64_t at, bool max, bool last)
 {
@@ -120,8 +124,8 @@ static int64_t best_of(const rows_job *job, int64_t at, bool max, bool last)
     return best;
 }
 
-/* The common case in float32, first of equals. Only what does not lose to the best so far takes a second look: a NaN is
- * the largest, and the first one is the answer of argmax. */
+/* The common case in float32, first of equals. Only what does not lose to the best so far takes a
+ * second look: a NaN is the largest, and the first one is the answer of argmax. */
 static int64_t best_of_f32(const float *x, int64_t n, bool max)
 {
     int64_t best = 0;
@@ -144,8 +148,8 @@ static int64_t best_of_f32(const float *x, int64_t n, bool max)
     return best;
 }
 
-/* hone_order_key in 32 bits, for -x where sign is -1. Integers, since compilers may not turn comparisons of floats, which
- * can trap, into vectors. */
+/* hone_order_key in 32 bits, for -x where sign is -1. Integers, since compilers may not turn
+ * comparisons of floats, which can trap, into vectors. */
 static inline int32_t order_key_f32(float x, float sign, int32_t nan)
 {
     int32_t bits;
@@ -156,8 +160,10 @@ static inline int32_t order_key_f32(float x, float sign, int32_t nan)
     return (bits & INT32_MAX) > 0x7f800000 ? nan : key;
 }
 
-/* Neighbouring lines of float32, value by value: memory is read in order. n is at most STRIP, steps fit 32 bits. */
-static void best_of_strip(const float *x, int64_t steps, int64_t step, bool max, int64_t n, int64_t *index)
+/* Neighbouring lines of float32, value by value: memory is read in order. n is at most STRIP, steps
+ * fit 32 bits. */
+static void best_of_strip(const float *x, int64_t steps, int64_t step, bool max, int64_t n,
+                          int64_t *index)
 {
     const float sign = max ? 1 : -1;
     const int32_t nan = max ? INT32_MAX : INT32_MIN;
@@ -183,8 +189,8 @@ static void arg_strips(const rows_job *job, int64_t begin, int64_t end, bool max
 
     for (int64_t i = begin, n; i < end; i += n) {
         n = HONE_MIN(HONE_MIN(end - i, inner - i % inner), STRIP);
-        best_of_strip((const float *)job->x->data + hone_lines_at(&job->lines, i), job->lines.n, inner, max, n,
-                      (int64_t *)job->y->data + i);
+        best_of_strip((const float *)job->x->data + hone_lines_at(&job->lines, i), job->lines.n,
+                      inner, max, n, (int64_t *)job->y->data + i);
     }
 }
 
@@ -202,19 +208,23 @@ static void arg_lines(void *ctx, int64_t begin, int64_t end)
     }
     for (int64_t i = begin; i < end; i++) {
         const int64_t at = hone_lines_at(&job->lines, i);
-        ((int64_t *)job->y->data)[i] = fast ? best_of_f32((const float *)job->x->data + at, job->lines.n, max)
-                                            : best_of(job, at, max, last);
+        ((int64_t *)job->y->data)[i] =
+            fast ? best_of_f32((const float *)job->x->data + at, job->lines.n, max)
+                 : best_of(job, at, max, last);
     }
 }
 
 static hone_status run_arg_reduce(const hone_cpu_call *call)
 {
-    return run_rows(call, call->op == HONE_OP_argmax ? call->attrs->argmax.axis : call->attrs->argmin.axis, arg_lines);
+    return run_rows(
+        call, call->op == HONE_OP_argmax ? call->attrs->argmax.axis : call->attrs->argmin.axis,
+        arg_lines);
 }
 
 const hone_cpu_kernel hone_cpu_arg_reduce = {.run = run_arg_reduce, .takes = hone_takes_real};
 
-/* ---- cumsum and cumprod ---------------------------------------------------------------------------------------------- */
+/* ---- cumsum and cumprod
+ * ---------------------------------------------------------------------------------------------- */
 
 static void cumulate_lines(void *ctx, int64_t begin, int64_t end)
 {
@@ -255,7 +265,9 @@ static hone_status run_cumulate(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_cumulate = {.run = run_cumulate, .takes = hone_takes_real};
 
-/* ---- topk ------------------------------------------------------------------------------------------------------------ */
+/* ---- topk
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct ranked {
     int64_t key; /* larger is better */
@@ -347,8 +359,11 @@ static size_t scratch_topk(const hone_cpu_call *call)
 static hone_status run_topk(const hone_cpu_call *call)
 {
     const hone_tensor *y = topk_shape(call);
-    topk_job job = {.x = call->in[0], .values = call->out[0], .indices = call->out[1],
-                    .largest = call->attrs->topk.largest != 0, .heaps = call->scratch};
+    topk_job job = {.x = call->in[0],
+                    .values = call->out[0],
+                    .indices = call->out[1],
+                    .largest = call->attrs->topk.largest != 0,
+                    .heaps = call->scratch};
     int axis;
 
     if (!y)
@@ -357,8 +372,8 @@ static hone_status run_topk(const hone_cpu_call *call)
     HONE_TRY(hone_call_lines(call, &job.x->shape, axis, &job.lines));
     job.k = y->shape.dim[axis];
     if (job.k > job.lines.n || hone_get_int(call->in[1], 0) != job.k)
-        return hone_error(HONE_ERR_DEVICE, "topk: k is %lld of %lld", (long long)hone_get_int(call->in[1], 0),
-                          (long long)job.lines.n);
+        return hone_error(HONE_ERR_DEVICE, "topk: k is %lld of %lld",
+                          (long long)hone_get_int(call->in[1], 0), (long long)job.lines.n);
     if (job.k > 0)
         hone_cpu_for(call, job.lines.count, hone_grain(job.lines.n * 8), topk_lines, &job);
     return HONE_OK;
@@ -369,4 +384,5 @@ static bool takes_topk(const hone_cpu_call *call)
     return hone_is_real(call->in[0]->dtype);
 }
 
-const hone_cpu_kernel hone_cpu_topk = {.run = run_topk, .scratch = scratch_topk, .takes = takes_topk};
+const hone_cpu_kernel hone_cpu_topk = {
+    .run = run_topk, .scratch = scratch_topk, .takes = takes_topk};

@@ -1,11 +1,20 @@
-/* grid_sample and affine_grid: pictures (and volumes) read at positions from data. Every axis of a position gives a few
- * taps, the value is the sum over their product; padding is decided tap by tap. */
+/* grid_sample and affine_grid: pictures (and volumes) read at positions from data. Every axis of a
+ * position gives a few taps, the value is the sum over their product; padding is decided tap by
+ * tap. */
 #include <math.h>
 
 #include "cpu/kernel.h"
 
-enum { SAMPLE_LINEAR, SAMPLE_NEAREST, SAMPLE_CUBIC };
-enum { PADDING_ZEROS, PADDING_BORDER, PADDING_REFLECTION };
+enum {
+    SAMPLE_LINEAR,
+    SAMPLE_NEAREST,
+    SAMPLE_CUBIC
+};
+enum {
+    PADDING_ZEROS,
+    PADDING_BORDER,
+    PADDING_REFLECTION
+};
 
 #define MAX_AXES 3
 
@@ -120,8 +129,10 @@ static void sample_points(void *ctx, int64_t begin, int64_t end)
 
     for (int64_t i = begin; i < end; i++) {
         const int64_t batch = i / job->points, point = i % job->points;
-        for (int a = 0; a < job->axes; a++) /* the grid's last axis begins with the innermost of the picture */
-            taps_of(job, hone_get(job->grid, i * job->axes + job->axes - 1 - a), job->dim[a], &t[a]);
+        for (int a = 0; a < job->axes;
+             a++) /* the grid's last axis begins with the innermost of the picture */
+            taps_of(job, hone_get(job->grid, i * job->axes + job->axes - 1 - a), job->dim[a],
+                    &t[a]);
         for (int64_t c = 0; c < job->channels; c++)
             hone_set(job->y, (batch * job->channels + c) * job->points + point,
                      sample_value(job, (batch * job->channels + c) * job->pixels, t));
@@ -132,13 +143,19 @@ static hone_status run_grid_sample(const hone_cpu_call *call)
 {
     const hone_attrs_grid_sample *a = &call->attrs->grid_sample;
     const hone_dims *x = &call->in[0]->shape, *grid = &call->in[1]->shape;
-    sample_job job = {.x = call->in[0], .grid = call->in[1], .y = call->out[0], .mode = a->mode,
-                      .padding = a->padding_mode, .align = a->align_corners != 0, .axes = x->rank - 2};
+    sample_job job = {.x = call->in[0],
+                      .grid = call->in[1],
+                      .y = call->out[0],
+                      .mode = a->mode,
+                      .padding = a->padding_mode,
+                      .align = a->align_corners != 0,
+                      .axes = x->rank - 2};
     int64_t stride[HONE_MAX_RANK];
 
-    if (job.axes < 1 || job.axes > MAX_AXES || grid->rank != x->rank || grid->dim[grid->rank - 1] != job.axes ||
-        grid->dim[0] != x->dim[0])
-        return hone_error(HONE_ERR_DEVICE, "grid_sample: the grid does not fit an input of rank %d", x->rank);
+    if (job.axes < 1 || job.axes > MAX_AXES || grid->rank != x->rank ||
+        grid->dim[grid->rank - 1] != job.axes || grid->dim[0] != x->dim[0])
+        return hone_error(HONE_ERR_DEVICE, "grid_sample: the grid does not fit an input of rank %d",
+                          x->rank);
     hone_dims_strides(x, stride);
     job.channels = x->dim[1];
     job.points = hone_dims_product(grid, 1, grid->rank - 1);
@@ -149,7 +166,8 @@ static hone_status run_grid_sample(const hone_cpu_call *call)
     }
     if (job.pixels == 0 && hone_tensor_count(job.y) > 0)
         return hone_error(HONE_ERR_DEVICE, "grid_sample: an empty picture");
-    hone_cpu_for(call, grid->dim[0] * job.points, hone_grain(job.channels * 40), sample_points, &job);
+    hone_cpu_for(call, grid->dim[0] * job.points, hone_grain(job.channels * 40), sample_points,
+                 &job);
     return HONE_OK;
 }
 

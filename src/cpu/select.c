@@ -1,5 +1,5 @@
-/* Operators whose extents depend on data: non_zero, compress, unique, non_max_suppression. Each counts first, asks for the
- * room, then writes. */
+/* Operators whose extents depend on data: non_zero, compress, unique, non_max_suppression. Each
+ * counts first, asks for the room, then writes. */
 #include "cpu/kernel.h"
 
 static bool is_set(const hone_tensor *t, int64_t i)
@@ -32,7 +32,8 @@ static hone_status run_non_zero(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_non_zero = {.run = run_non_zero, .takes = hone_takes_real};
 
-/* compress: the entries along an axis (or of the flat tensor) whose condition holds; a short condition ends there. */
+/* compress: the entries along an axis (or of the flat tensor) whose condition holds; a short
+ * condition ends there. */
 static hone_status run_compress(const hone_cpu_call *call)
 {
     const hone_tensor *x = call->in[0], *keep = call->in[1];
@@ -60,29 +61,33 @@ static hone_status run_compress(const hone_cpu_call *call)
         hone_loop loop = {.n = 2};
         hone_loop_add(&loop, lines.count, found * lines.inner, lines.n * lines.inner);
         hone_loop_add(&loop, lines.inner, 1, 1);
-        hone_move(call, x->dtype, &loop, call->out[0]->data, at++ * lines.inner, x->data, k * lines.inner);
+        hone_move(call, x->dtype, &loop, call->out[0]->data, at++ * lines.inner, x->data,
+                  k * lines.inner);
     }
     return HONE_OK;
 }
 
 const hone_cpu_kernel hone_cpu_compress = {.run = run_compress};
 
-/* ---- unique ---------------------------------------------------------------------------------------------------------- */
+/* ---- unique
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* The items are the entries along an axis, or the single elements. */
 typedef struct unique_job {
     const hone_tensor *x;
     hone_lines lines;
-    int64_t *order;  /* items, sorted */
-    int64_t *group;  /* of each item */
-    int64_t *first;  /* item of each group */
+    int64_t *order; /* items, sorted */
+    int64_t *group; /* of each item */
+    int64_t *first; /* item of each group */
     int64_t *count;
 } unique_job;
 
 static int compare_elements(const hone_tensor *x, int64_t a, int64_t b)
 {
     if (x->dtype == HONE_STRING) {
-        const hone_string *s = (const hone_string *)x->data + a, *t = (const hone_string *)x->data + b;
+        const hone_string *s = (const hone_string *)x->data + a,
+                          *t = (const hone_string *)x->data + b;
         const size_t n = HONE_MIN(s->size, t->size);
         const int c = n ? memcmp(s->data, t->data, n) : 0;
         return c ? c : (s->size > t->size) - (s->size < t->size);
@@ -97,7 +102,8 @@ static int compare_items(const unique_job *job, int64_t a, int64_t b)
 
     for (int64_t o = 0; o < job->lines.count; o++)
         for (int64_t i = 0; i < inner; i++) {
-            const int c = compare_elements(job->x, (o * job->lines.n + a) * inner + i, (o * job->lines.n + b) * inner + i);
+            const int c = compare_elements(job->x, (o * job->lines.n + a) * inner + i,
+                                           (o * job->lines.n + b) * inner + i);
             if (c)
                 return c;
         }
@@ -141,7 +147,8 @@ static void sort_items(const unique_job *job)
     }
 }
 
-/* Groups in sorted order; the first item of a group is the first of its equals. Returns their number. */
+/* Groups in sorted order; the first item of a group is the first of its equals. Returns their
+ * number. */
 static int64_t group_items(const unique_job *job)
 {
     int64_t groups = 0;
@@ -190,7 +197,8 @@ static hone_status give_ints(const hone_cpu_call *call, int k, const int64_t *v,
     return HONE_OK;
 }
 
-static hone_status give_items(const hone_cpu_call *call, const unique_job *job, int64_t groups, hone_dims *dims, int axis)
+static hone_status give_items(const hone_cpu_call *call, const unique_job *job, int64_t groups,
+                              hone_dims *dims, int axis)
 {
     const int64_t inner = job->lines.inner;
 
@@ -201,8 +209,8 @@ static hone_status give_items(const hone_cpu_call *call, const unique_job *job, 
     for (int64_t o = 0; o < job->lines.count; o++)
         for (int64_t g = 0; g < groups; g++)
             for (int64_t i = 0; i < inner; i++)
-                hone_element_copy(job->x->dtype, call->out[0]->data, (o * groups + g) * inner + i, job->x->data,
-                                  (o * job->lines.n + job->first[g]) * inner + i);
+                hone_element_copy(job->x->dtype, call->out[0]->data, (o * groups + g) * inner + i,
+                                  job->x->data, (o * job->lines.n + job->first[g]) * inner + i);
     return HONE_OK;
 }
 
@@ -254,4 +262,5 @@ static bool takes_unique(const hone_cpu_call *call)
     return hone_is_real(call->in[0]->dtype) || call->in[0]->dtype == HONE_STRING;
 }
 
-const hone_cpu_kernel hone_cpu_unique = {.run = run_unique, .scratch = scratch_unique, .takes = takes_unique};
+const hone_cpu_kernel hone_cpu_unique = {
+    .run = run_unique, .scratch = scratch_unique, .takes = takes_unique};

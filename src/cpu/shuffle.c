@@ -1,5 +1,6 @@
-/* Movement whose nest of loops is known from shapes and attributes: transpose, expand, tile, depth and space, concat,
- * split. Each kernel only says how the two sides are walked; hone_move does the copying. */
+/* Movement whose nest of loops is known from shapes and attributes: transpose, expand, tile, depth
+ * and space, concat, split. Each kernel only says how the two sides are walked; hone_move does the
+ * copying. */
 #include "cpu/conv_geometry.h"
 #include "cpu/kernel.h"
 
@@ -12,7 +13,8 @@ static int64_t extents_from(const hone_dims *d, int from, int to)
     return n;
 }
 
-/* Whether the permutation leaves the first axes and swaps the block [first, middle) with the rest: matrices transposed. */
+/* Whether the permutation leaves the first axes and swaps the block [first, middle) with the rest:
+ * matrices transposed. */
 static bool swaps_blocks(const hone_ints *perm, int rank, int *first, int *middle)
 {
     int p = 0;
@@ -41,7 +43,8 @@ static hone_status run_transpose(const hone_cpu_call *call)
 
     if (call->in[0]->dtype == HONE_F32 && swaps_blocks(perm, x->rank, &first, &middle)) {
         hone_layout_turn(call->in[0]->data, call->out[0]->data, extents_from(x, 0, first),
-                         extents_from(x, first, middle), extents_from(x, middle, x->rank), call->pool);
+                         extents_from(x, first, middle), extents_from(x, middle, x->rank),
+                         call->pool);
         return HONE_OK;
     }
     hone_dims_strides(x, stride);
@@ -63,8 +66,10 @@ static hone_status run_expand(const hone_cpu_call *call)
     hone_dims same;
     hone_loop loop;
 
-    if (!hone_dims_broadcast(from[0], &call->out[0]->shape, &same) || !hone_dims_equal(&same, &call->out[0]->shape))
-        return hone_error(HONE_ERR_DEVICE, "expand: the input does not broadcast to the shape asked for");
+    if (!hone_dims_broadcast(from[0], &call->out[0]->shape, &same) ||
+        !hone_dims_equal(&same, &call->out[0]->shape))
+        return hone_error(HONE_ERR_DEVICE,
+                          "expand: the input does not broadcast to the shape asked for");
     hone_loop_broadcast(&loop, &call->out[0]->shape, 1, from);
     hone_move(call, call->in[0]->dtype, &loop, call->out[0]->data, 0, call->in[0]->data, 0);
     return HONE_OK;
@@ -96,8 +101,8 @@ static hone_status run_tile(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_tile = {.run = run_tile};
 
-/* What depth_to_space and space_to_depth have in common: the small picture [n, h, w] of blocks b x b over c channels.
- * Strides of: n, h, w, block row, block column, channel. */
+/* What depth_to_space and space_to_depth have in common: the small picture [n, h, w] of blocks b x
+ * b over c channels. Strides of: n, h, w, block row, block column, channel. */
 typedef struct blocks {
     int64_t n, c, h, w, b;
 } blocks;
@@ -145,18 +150,22 @@ static hone_loop loops_of_blocks(const blocks *s, const int64_t dst[6], const in
     return loop;
 }
 
-static hone_status run_blocks(const hone_cpu_call *call, bool to_space, int64_t b, bool crd, bool last)
+static hone_status run_blocks(const hone_cpu_call *call, bool to_space, int64_t b, bool crd,
+                              bool last)
 {
     const hone_dims *deep = to_space ? &call->in[0]->shape : &call->out[0]->shape;
     const int c_at = last ? 3 : 1, h_at = last ? 1 : 2;
     int64_t space[6], depth[6];
 
     if (deep->rank != 4 || b < 1 || deep->dim[c_at] % (b * b))
-        return hone_error(HONE_ERR_DEVICE, "%s: block of %lld", hone_ops[call->op].name, (long long)b);
-    const blocks s = {deep->dim[0], deep->dim[c_at] / (b * b), deep->dim[h_at], deep->dim[h_at + 1], b};
+        return hone_error(HONE_ERR_DEVICE, "%s: block of %lld", hone_ops[call->op].name,
+                          (long long)b);
+    const blocks s = {deep->dim[0], deep->dim[c_at] / (b * b), deep->dim[h_at], deep->dim[h_at + 1],
+                      b};
     stride_of_space(&s, last, space);
     stride_of_depth(&s, last, crd, depth);
-    const hone_loop loop = to_space ? loops_of_blocks(&s, space, depth) : loops_of_blocks(&s, depth, space);
+    const hone_loop loop =
+        to_space ? loops_of_blocks(&s, space, depth) : loops_of_blocks(&s, depth, space);
     hone_move(call, call->in[0]->dtype, &loop, call->out[0]->data, 0, call->in[0]->data, 0);
     return HONE_OK;
 }
@@ -176,15 +185,17 @@ static hone_status run_space_to_depth(const hone_cpu_call *call)
 const hone_cpu_kernel hone_cpu_depth_to_space = {.run = run_depth_to_space};
 const hone_cpu_kernel hone_cpu_space_to_depth = {.run = run_space_to_depth};
 
-/* Copies between a whole tensor and the part of it that begins at `at` along an axis and has the other tensor's extent. */
-static void move_part(const hone_cpu_call *call, const hone_tensor *whole, const hone_tensor *part, int axis, int64_t at,
-                      bool to_whole)
+/* Copies between a whole tensor and the part of it that begins at `at` along an axis and has the
+ * other tensor's extent. */
+static void move_part(const hone_cpu_call *call, const hone_tensor *whole, const hone_tensor *part,
+                      int axis, int64_t at, bool to_whole)
 {
     const int64_t inner = hone_dims_product(&whole->shape, axis + 1, whole->shape.rank);
     const int64_t line = whole->shape.dim[axis] * inner, run = part->shape.dim[axis] * inner;
     hone_loop loop = {.n = 2};
 
-    hone_loop_add(&loop, hone_dims_product(&whole->shape, 0, axis), to_whole ? line : run, to_whole ? run : line);
+    hone_loop_add(&loop, hone_dims_product(&whole->shape, 0, axis), to_whole ? line : run,
+                  to_whole ? run : line);
     hone_loop_add(&loop, run, 1, 1);
     if (to_whole)
         hone_move(call, whole->dtype, &loop, whole->data, at * inner, part->data, 0);

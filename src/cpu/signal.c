@@ -1,13 +1,16 @@
-/* Signals: windows, the mel filter bank, and the discrete Fourier transform of any length, whole or in frames. The transform
- * is Stockham's with mixed factors: one pass a prime factor, ping-pong between two buffers, no reordering at the end; a
- * prime length falls back to the definition. Everything is computed in double. */
+/* Signals: windows, the mel filter bank, and the discrete Fourier transform of any length, whole or
+ * in frames. The transform is Stockham's with mixed factors: one pass a prime factor, ping-pong
+ * between two buffers, no reordering at the end; a prime length falls back to the definition.
+ * Everything is computed in double. */
 #include <math.h>
 
 #include "cpu/kernel.h"
 
 #define PI 3.14159265358979323846
 
-/* ---- windows --------------------------------------------------------------------------------------------------------- */
+/* ---- windows
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static hone_status run_window(const hone_cpu_call *call)
 {
@@ -33,7 +36,9 @@ static hone_status run_window(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_window = {.run = run_window, .takes = hone_takes_real};
 
-/* ---- mel filter bank ------------------------------------------------------------------------------------------------- */
+/* ---- mel filter bank
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* The spectrogram bin of the k-th of the band edges, which lie evenly on the mel scale. */
 static int64_t mel_edge(double low_mel, double step, int64_t k, int64_t dft_length, double rate)
@@ -61,7 +66,8 @@ static hone_status run_mel(const hone_cpu_call *call)
         const int64_t centre = mel_edge(low, step, b + 1, dft_length, rate);
         const int64_t right = mel_edge(low, step, b + 2, dft_length, rate);
         for (int64_t j = HONE_MAX(left, 0); j <= centre && j < bins; j++)
-            hone_set(y, j * bands + b, centre == left ? 1 : (double)(j - left) / (double)(centre - left));
+            hone_set(y, j * bands + b,
+                     centre == left ? 1 : (double)(j - left) / (double)(centre - left));
         for (int64_t j = HONE_MAX(centre, 0); j < right && j < bins; j++)
             hone_set(y, j * bands + b, (double)(right - j) / (double)(right - centre));
     }
@@ -70,7 +76,9 @@ static hone_status run_mel(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_mel_weight_matrix = {.run = run_mel, .takes = hone_takes_real};
 
-/* ---- the transform --------------------------------------------------------------------------------------------------- */
+/* ---- the transform
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 typedef struct cell {
     double re, im;
@@ -148,12 +156,14 @@ static double pass_cost(int64_t n) /* inner steps of a transform, for the size o
     return HONE_MIN(cost, 1e9);
 }
 
-/* ---- DFT-20 ---------------------------------------------------------------------------------------------------------- */
+/* ---- DFT-20
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct dft_job {
     const hone_tensor *x, *y;
-    hone_lines lines;  /* of x, without its last axis of parts */
-    int64_t n, n_out;  /* length of the transform, entries kept */
+    hone_lines lines; /* of x, without its last axis of parts */
+    int64_t n, n_out; /* length of the transform, entries kept */
     int x_parts, y_parts;
     bool inverse, mirror; /* mirror: x is the first half of a spectrum with conjugate symmetry */
     cell *roots, *buffers;
@@ -203,8 +213,10 @@ static hone_status plan_dft(const hone_cpu_call *call, dft_job *job)
     int axis;
 
     if (x.rank < 2)
-        return hone_error(HONE_ERR_DEVICE, "dft: the rank is %d; signal and parts are needed", x.rank);
-    HONE_TRY(hone_call_axis(call, hone_call_has(call, 2) ? hone_get_int(call->in[2], 0) : -2, x.rank, &axis));
+        return hone_error(HONE_ERR_DEVICE, "dft: the rank is %d; signal and parts are needed",
+                          x.rank);
+    HONE_TRY(hone_call_axis(call, hone_call_has(call, 2) ? hone_get_int(call->in[2], 0) : -2,
+                            x.rank, &axis));
     if (axis == x.rank - 1)
         return hone_error(HONE_ERR_DEVICE, "dft: the last axis holds the parts of numbers");
     *job = (dft_job){.x = call->in[0], .y = call->out[0], .inverse = a->inverse != 0};
@@ -214,15 +226,19 @@ static hone_status plan_dft(const hone_cpu_call *call, dft_job *job)
     HONE_TRY(hone_call_lines(call, &x, axis, &job->lines));
     job->mirror = a->inverse && a->onesided && job->y_parts == 1;
     job->n_out = y->dim[axis];
-    job->n = hone_call_has(call, 1) ? hone_get_int(call->in[1], 0) : job->mirror ? 2 * (job->lines.n - 1) : job->lines.n;
-    if (job->x_parts < 1 || job->x_parts > 2 || job->y_parts < 1 || job->y_parts > 2 || job->n < job->n_out ||
-        y->rank != x.rank + 1 || hone_tensor_count(job->y) != job->lines.count * job->n_out * job->y_parts)
-        return hone_error(HONE_ERR_DEVICE, "dft: %lld entries of a transform of %lld", (long long)job->n_out,
-                          (long long)job->n);
+    job->n = hone_call_has(call, 1) ? hone_get_int(call->in[1], 0)
+             : job->mirror          ? 2 * (job->lines.n - 1)
+                                    : job->lines.n;
+    if (job->x_parts < 1 || job->x_parts > 2 || job->y_parts < 1 || job->y_parts > 2 ||
+        job->n < job->n_out || y->rank != x.rank + 1 ||
+        hone_tensor_count(job->y) != job->lines.count * job->n_out * job->y_parts)
+        return hone_error(HONE_ERR_DEVICE, "dft: %lld entries of a transform of %lld",
+                          (long long)job->n_out, (long long)job->n);
     return HONE_OK;
 }
 
-/* Before the length is known it is bounded by the output: a one-sided transform keeps more than half. */
+/* Before the length is known it is bounded by the output: a one-sided transform keeps more than
+ * half. */
 static size_t scratch_dft(const hone_cpu_call *call)
 {
     int64_t most = 1;
@@ -240,21 +256,27 @@ static hone_status run_dft(const hone_cpu_call *call)
 
     HONE_TRY(plan_dft(call, &job));
     if (transform_scratch(call, job.n) > scratch_dft(call))
-        return hone_error(HONE_ERR_DEVICE, "dft: a length of %lld does not go with the output", (long long)job.n);
+        return hone_error(HONE_ERR_DEVICE, "dft: a length of %lld does not go with the output",
+                          (long long)job.n);
     job.roots = call->scratch;
     job.buffers = job.roots + job.n;
     fill_roots(job.roots, job.n, job.inverse);
-    hone_cpu_for_thread(call, job.lines.count, hone_grain((int64_t)pass_cost(job.n)), dft_lines, &job);
+    hone_cpu_for_thread(call, job.lines.count, hone_grain((int64_t)pass_cost(job.n)), dft_lines,
+                        &job);
     return HONE_OK;
 }
 
-const hone_cpu_kernel hone_cpu_dft = {.run = run_dft, .scratch = scratch_dft, .takes = hone_takes_float};
+const hone_cpu_kernel hone_cpu_dft = {
+    .run = run_dft, .scratch = scratch_dft, .takes = hone_takes_float};
 
-/* ---- STFT-17 --------------------------------------------------------------------------------------------------------- */
+/* ---- STFT-17
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct stft_job {
     const hone_tensor *x, *y, *window;
-    int64_t n, step, length, frames, bins; /* transform, hop, signal, frames to a signal, entries kept */
+    int64_t n, step, length, frames,
+        bins; /* transform, hop, signal, frames to a signal, entries kept */
     int parts;
     cell *roots, *buffers;
 } stft_job;
@@ -279,7 +301,8 @@ static void stft_frames(void *ctx, int64_t begin, int64_t end, int thread)
     }
 }
 
-/* The output tells the number of bins, from which the length of a frame follows up to one; the signal bounds it too. */
+/* The output tells the number of bins, from which the length of a frame follows up to one; the
+ * signal bounds it too. */
 static int64_t stft_most(const hone_cpu_call *call)
 {
     const hone_dims *x = &call->in[0]->shape;
@@ -303,25 +326,29 @@ static size_t scratch_stft(const hone_cpu_call *call)
 static hone_status run_stft(const hone_cpu_call *call)
 {
     const hone_dims *x = &call->in[0]->shape, *y = &call->out[0]->shape;
-    stft_job job = {.x = call->in[0], .y = call->out[0], .window = hone_call_has(call, 2) ? call->in[2] : NULL};
+    stft_job job = {
+        .x = call->in[0], .y = call->out[0], .window = hone_call_has(call, 2) ? call->in[2] : NULL};
 
     if (x->rank < 2 || x->rank > 3 || y->rank != 4)
-        return hone_error(HONE_ERR_DEVICE, "stft: the signal's rank is %d; 2 (real) and 3 are taken", x->rank);
+        return hone_error(HONE_ERR_DEVICE,
+                          "stft: the signal's rank is %d; 2 (real) and 3 are taken", x->rank);
     job.n = stft_length(call);
     job.step = hone_get_int(call->in[1], 0);
     job.length = x->dim[1];
     job.parts = x->rank == 3 ? (int)x->dim[2] : 1;
     job.frames = y->dim[1];
     job.bins = y->dim[2];
-    if (job.n < 1 || job.step < 1 || job.bins > job.n || job.parts < 1 || job.parts > 2 || job.n > job.length ||
-        (job.window && hone_tensor_count(job.window) < job.n) ||
+    if (job.n < 1 || job.step < 1 || job.bins > job.n || job.parts < 1 || job.parts > 2 ||
+        job.n > job.length || (job.window && hone_tensor_count(job.window) < job.n) ||
         (job.frames > 0 && job.frames - 1 > (job.length - job.n) / job.step))
-        return hone_error(HONE_ERR_DEVICE, "stft: frames of %lld every %lld do not fit %lld samples", (long long)job.n,
-                          (long long)job.step, (long long)job.length);
+        return hone_error(HONE_ERR_DEVICE,
+                          "stft: frames of %lld every %lld do not fit %lld samples",
+                          (long long)job.n, (long long)job.step, (long long)job.length);
     job.roots = call->scratch;
     job.buffers = job.roots + job.n;
     fill_roots(job.roots, job.n, false);
-    hone_cpu_for_thread(call, y->dim[0] * job.frames, hone_grain((int64_t)pass_cost(job.n)), stft_frames, &job);
+    hone_cpu_for_thread(call, y->dim[0] * job.frames, hone_grain((int64_t)pass_cost(job.n)),
+                        stft_frames, &job);
     return HONE_OK;
 }
 
@@ -330,4 +357,5 @@ static bool takes_stft(const hone_cpu_call *call)
     return hone_takes_float(call) && (!hone_call_has(call, 2) || hone_is_real(call->in[2]->dtype));
 }
 
-const hone_cpu_kernel hone_cpu_stft = {.run = run_stft, .scratch = scratch_stft, .takes = takes_stft};
+const hone_cpu_kernel hone_cpu_stft = {
+    .run = run_stft, .scratch = scratch_stft, .takes = takes_stft};

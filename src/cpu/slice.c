@@ -1,8 +1,10 @@
-/* slice, pad and center_crop_pad: boxes out of tensors and boxes into larger ones. Slices are a strided copy; a pad walks
- * the output's lines and asks for every position where in the input it comes from, if from anywhere. */
+/* slice, pad and center_crop_pad: boxes out of tensors and boxes into larger ones. Slices are a
+ * strided copy; a pad walks the output's lines and asks for every position where in the input it
+ * comes from, if from anywhere. */
 #include "cpu/kernel.h"
 
-/* Slice-13: starts in[1], ends in[2], axes in[3], steps in[4]; both ends are brought into the tensor first. */
+/* Slice-13: starts in[1], ends in[2], axes in[3], steps in[4]; both ends are brought into the
+ * tensor first. */
 typedef struct slice_axis {
     int64_t start, count, step;
 } slice_axis;
@@ -31,14 +33,17 @@ static hone_status read_slice(const hone_cpu_call *call, slice_axis *axes)
     for (int64_t i = 0; i < n; i++) {
         const int64_t step = hone_call_has(call, 4) ? hone_get_int(call->in[4], i) : 1;
         int axis;
-        HONE_TRY(hone_call_axis(call, hone_call_has(call, 3) ? hone_get_int(call->in[3], i) : i, x->rank, &axis));
+        HONE_TRY(hone_call_axis(call, hone_call_has(call, 3) ? hone_get_int(call->in[3], i) : i,
+                                x->rank, &axis));
         if (step == 0)
             return hone_error(HONE_ERR_DEVICE, "slice: the step of axis %d is 0", axis);
-        axes[axis] = slice_range(hone_get_int(call->in[1], i), hone_get_int(call->in[2], i), step, x->dim[axis]);
+        axes[axis] = slice_range(hone_get_int(call->in[1], i), hone_get_int(call->in[2], i), step,
+                                 x->dim[axis]);
     }
     for (int i = 0; i < x->rank; i++)
         if (axes[i].count != call->out[0]->shape.dim[i])
-            return hone_error(HONE_ERR_DEVICE, "slice: axis %d gives %lld entries; the output has %lld", i,
+            return hone_error(HONE_ERR_DEVICE,
+                              "slice: axis %d gives %lld entries; the output has %lld", i,
                               (long long)axes[i].count, (long long)call->out[0]->shape.dim[i]);
     return HONE_OK;
 }
@@ -64,7 +69,8 @@ static hone_status run_slice(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_slice = {.run = run_slice};
 
-/* A pad as lines: `rank` axes, the last of which is walked; what lies within the last padded axis is one block. */
+/* A pad as lines: `rank` axes, the last of which is walked; what lies within the last padded axis
+ * is one block. */
 typedef struct pad_job {
     const hone_tensor *x, *y;
     int mode;
@@ -164,7 +170,8 @@ static void run_pad_job(const hone_cpu_call *call, pad_job *job)
     const int64_t line = hone_dims_product(y, job->rank - 1, y->rank);
     if (line > 0)
         hone_cpu_for(call, hone_dims_product(y, 0, job->rank - 1),
-                     hone_element_size(job->x->dtype) ? hone_grain(line) : INT64_MAX, pad_lines, job);
+                     hone_element_size(job->x->dtype) ? hone_grain(line) : INT64_MAX, pad_lines,
+                     job);
 }
 
 static hone_status run_pad(const hone_cpu_call *call)
@@ -179,10 +186,12 @@ static hone_status run_pad(const hone_cpu_call *call)
     }
     for (int64_t i = 0; i < n; i++) {
         int axis;
-        HONE_TRY(hone_call_axis(call, hone_call_has(call, 3) ? hone_get_int(call->in[3], i) : i, x->rank, &axis));
+        HONE_TRY(hone_call_axis(call, hone_call_has(call, 3) ? hone_get_int(call->in[3], i) : i,
+                                x->rank, &axis));
         job.begin[axis] = hone_get_int(call->in[1], i);
         if (y->dim[axis] != x->dim[axis] + job.begin[axis] + hone_get_int(call->in[1], n + i))
-            return hone_error(HONE_ERR_DEVICE, "pad: axis %d does not come to the output's extent", axis);
+            return hone_error(HONE_ERR_DEVICE, "pad: axis %d does not come to the output's extent",
+                              axis);
     }
     if (hone_call_has(call, 2) && hone_tensor_count(call->in[2]) > 0)
         hone_element_copy(call->in[0]->dtype, job.value, 0, call->in[2]->data, 0);

@@ -1,5 +1,5 @@
-/* What the tests of the plain kernels share: one call made of tensors, run with one and with three threads that must give
- * the same bits, and failing runs. */
+/* What the tests of the plain kernels share: one call made of tensors, run with one and with three
+ * threads that must give the same bits, and failing runs. */
 #ifndef HONE_TESTS_CPU_PLAIN_TEST_H
 #define HONE_TESTS_CPU_PLAIN_TEST_H
 
@@ -29,7 +29,8 @@ static inline void p_begin(p_call *p, int op)
 {
     memset(p, 0, sizeof *p);
     hone_attrs_init(op, &p->attrs);
-    p->call = (hone_cpu_call){.op = op, .attrs = &p->attrs, .in = p->in, .out = p->out, .env = &p_env};
+    p->call =
+        (hone_cpu_call){.op = op, .attrs = &p->attrs, .in = p->in, .out = p->out, .env = &p_env};
 }
 
 static inline t_tensor *p_in(p_call *p, hone_dtype dtype, hone_dims dims)

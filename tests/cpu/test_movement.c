@@ -1,4 +1,5 @@
-/* Movement kernels against index arithmetic written out element by element, on elements of every size. */
+/* Movement kernels against index arithmetic written out element by element, on elements of every
+ * size. */
 #include "plain_test.h"
 
 static const hone_dtype dtypes[] = {HONE_U8, HONE_F16, HONE_F32, HONE_F64, HONE_C128, HONE_I4};
@@ -18,15 +19,17 @@ static void number(t_tensor *x)
     }
 }
 
-static void check_same(const char *name, const hone_tensor *y, int64_t i, const hone_tensor *x, int64_t j)
+static void check_same(const char *name, const hone_tensor *y, int64_t i, const hone_tensor *x,
+                       int64_t j)
 {
     const int bits = hone_dtype_bits(y->dtype);
-    const bool same = bits == 4 ? hone_element_int(y->dtype, y->data, i) == hone_element_int(x->dtype, x->data, j)
-                                : memcmp((char *)y->data + i * (bits / 8), (char *)x->data + j * (bits / 8),
-                                         (size_t)(bits / 8)) == 0;
+    const bool same =
+        bits == 4 ? hone_element_int(y->dtype, y->data, i) == hone_element_int(x->dtype, x->data, j)
+                  : memcmp((char *)y->data + i * (bits / 8), (char *)x->data + j * (bits / 8),
+                           (size_t)(bits / 8)) == 0;
     if (!same)
-        fail_msg("%s (%s): element %lld is not input element %lld", name, hone_dtype_text(y->dtype), (long long)i,
-                 (long long)j);
+        fail_msg("%s (%s): element %lld is not input element %lld", name, hone_dtype_text(y->dtype),
+                 (long long)i, (long long)j);
 }
 
 static void split_index(const hone_dims *dims, int64_t at, int64_t *index)
@@ -51,13 +54,20 @@ typedef struct transpose_case {
 } transpose_case;
 
 static const transpose_case transposes[] = {
-    {{2, {1, 1}}, {1, 0}},           {{2, {5, 7}}, {1, 0}},
-    {{2, {33, 50}}, {1, 0}},         {{3, {3, 40, 40}}, {1, 2, 0}},
-    {{3, {40, 40, 3}}, {2, 0, 1}},   {{4, {2, 3, 4, 5}}, {0, 2, 3, 1}},
-    {{4, {2, 17, 19, 23}}, {0, 3, 1, 2}}, {{4, {2, 3, 4, 5}}, {3, 2, 1, 0}},
-    {{4, {2, 3, 4, 5}}, {0, 1, 2, 3}},    {{5, {2, 3, 2, 3, 2}}, {4, 1, 3, 0, 2}},
-    {{3, {0, 4, 5}}, {2, 1, 0}},     {{1, {9}}, {0}},
-    {{4, {1, 64, 9, 8}}, {0, 2, 1, 3}},   {{2, {300, 260}}, {1, 0}},
+    {{2, {1, 1}}, {1, 0}},
+    {{2, {5, 7}}, {1, 0}},
+    {{2, {33, 50}}, {1, 0}},
+    {{3, {3, 40, 40}}, {1, 2, 0}},
+    {{3, {40, 40, 3}}, {2, 0, 1}},
+    {{4, {2, 3, 4, 5}}, {0, 2, 3, 1}},
+    {{4, {2, 17, 19, 23}}, {0, 3, 1, 2}},
+    {{4, {2, 3, 4, 5}}, {3, 2, 1, 0}},
+    {{4, {2, 3, 4, 5}}, {0, 1, 2, 3}},
+    {{5, {2, 3, 2, 3, 2}}, {4, 1, 3, 0, 2}},
+    {{3, {0, 4, 5}}, {2, 1, 0}},
+    {{1, {9}}, {0}},
+    {{4, {1, 64, 9, 8}}, {0, 2, 1, 3}},
+    {{2, {300, 260}}, {1, 0}},
 };
 
 static void test_transpose(void **state)
@@ -122,7 +132,8 @@ static void test_slice(void **state)
                 split_index(&s->y, i, at);
                 for (int k = 0; k < s->n; k++) {
                     const int64_t axis = s->axis[k] < 0 ? s->axis[k] + s->x.rank : s->axis[k];
-                    const int64_t start = s->start[k] < 0 ? s->start[k] + s->x.dim[axis] : s->start[k];
+                    const int64_t start =
+                        s->start[k] < 0 ? s->start[k] + s->x.dim[axis] : s->start[k];
                     at[axis] = start + at[axis] * s->step[k];
                 }
                 check_same("slice", p.out[0], i, p.in[0], join_index(&s->x, at));
@@ -185,7 +196,8 @@ static void test_pad(void **state)
                     at[k] = pad_from(c % 4, at[k] - s->pads[k], s->x.dim[k]);
                     inside = inside && at[k] >= 0;
                 }
-                check_same("pad", p.out[0], i, inside ? p.in[0] : p.in[2], inside ? join_index(&s->x, at) : 0);
+                check_same("pad", p.out[0], i, inside ? p.in[0] : p.in[2],
+                           inside ? join_index(&s->x, at) : 0);
             }
             p_end(&p);
         }
@@ -277,7 +289,8 @@ static void test_expand_tile(void **state)
 /* Out and back in both layouts, and ONNX's own example of each mode. */
 static void test_depth_space(void **state)
 {
-    static const double dcr[] = {0, 18, 1, 19, 36, 54, 37, 55}, crd[] = {0, 9, 1, 10, 18, 27, 19, 28};
+    static const double dcr[] = {0, 18, 1, 19, 36, 54, 37, 55},
+                        crd[] = {0, 9, 1, 10, 18, 27, 19, 28};
 
     (void)state;
     for (int c = 0; c < 4; c++) {
@@ -293,7 +306,8 @@ static void test_depth_space(void **state)
         p_out(&p, HONE_F32, last ? DIMS(1, 6, 6, 2) : DIMS(1, 2, 6, 6));
         p_run(&p);
         for (int i = 0; i < 4 && !last; i++)
-            assert_true(((float *)p.out[0]->data)[i / 2 * 6 + i % 2] == (is_crd ? crd : dcr)[i / 2 * 4 + i % 2]);
+            assert_true(((float *)p.out[0]->data)[i / 2 * 6 + i % 2] ==
+                        (is_crd ? crd : dcr)[i / 2 * 4 + i % 2]);
         p_begin(&q, HONE_OP_space_to_depth);
         q.attrs.space_to_depth.blocksize = 2;
         q.attrs.space_to_depth.mode = is_crd;
@@ -309,12 +323,14 @@ static void test_depth_space(void **state)
 
 static void test_scatter(void **state)
 {
-    static const double x[] = {1, 2, 3, 4, 5}, add[] = {1, 2 + 1.5 + 2, 3, 4, 5 + 3}, max[] = {1, 2, 3, 4, 5};
+    static const double x[] = {1, 2, 3, 4, 5}, add[] = {1, 2 + 1.5 + 2, 3, 4, 5 + 3},
+                        max[] = {1, 2, 3, 4, 5};
     static const double updates[] = {1.5, 2, 3};
     const hone_dims n = DIMS(5);
 
     (void)state;
-    for (int how = HONE_REDUCTION_ADD; how <= HONE_REDUCTION_MAX; how += HONE_REDUCTION_MAX - HONE_REDUCTION_ADD) {
+    for (int how = HONE_REDUCTION_ADD; how <= HONE_REDUCTION_MAX;
+         how += HONE_REDUCTION_MAX - HONE_REDUCTION_ADD) {
         p_call p;
         p_begin(&p, HONE_OP_scatter_elements);
         p.attrs.scatter_elements.reduction = how;
@@ -395,10 +411,10 @@ static void test_bad_indices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transpose),   cmocka_unit_test(test_slice),
-        cmocka_unit_test(test_pad),         cmocka_unit_test(test_concat_split),
-        cmocka_unit_test(test_gather),      cmocka_unit_test(test_expand_tile),
-        cmocka_unit_test(test_depth_space), cmocka_unit_test(test_scatter),
+        cmocka_unit_test(test_transpose),    cmocka_unit_test(test_slice),
+        cmocka_unit_test(test_pad),          cmocka_unit_test(test_concat_split),
+        cmocka_unit_test(test_gather),       cmocka_unit_test(test_expand_tile),
+        cmocka_unit_test(test_depth_space),  cmocka_unit_test(test_scatter),
         cmocka_unit_test(test_append_grows), cmocka_unit_test(test_bad_indices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,10 @@
-/* Normalisations against their definitions in double precision, in every layout that the kernels treat apart. */
+/* Normalisations against their definitions in double precision, in every layout that the kernels
+ * treat apart. */
 #include "plain_test.h"
 
 /* Mean and variance of the elements of x whose group is g. */
-static void moments(const t_tensor *x, const int64_t *group, int64_t g, double *mean, double *variance)
+static void moments(const t_tensor *x, const int64_t *group, int64_t g, double *mean,
+                    double *variance)
 {
     double sum = 0, square = 0, n = 0;
 
@@ -23,7 +25,11 @@ static void test_groups(void **state)
 {
     static const int64_t counts[] = {6, 3, 1};
     static const hone_dtype dtypes[] = {HONE_F32, HONE_F64, HONE_F16};
-    enum { N = 2, C = 6, P = 35 };
+    enum {
+        N = 2,
+        C = 6,
+        P = 35
+    };
 
     (void)state;
     for (int c = 0; c < HONE_COUNT(counts); c++)
@@ -48,7 +54,8 @@ static void test_groups(void **state)
                 group[i] = i / (C / counts[c] * P);
             for (int64_t i = 0; i < N * C * P; i++) {
                 moments(x, group, group[i], &mean, &variance);
-                want[i] = (t_get(x, i) - mean) / sqrt(variance + 1e-3f) * t_get(s, i / P % C) + t_get(b, i / P % C);
+                want[i] = (t_get(x, i) - mean) / sqrt(variance + 1e-3f) * t_get(s, i / P % C) +
+                          t_get(b, i / P % C);
             }
             p_run(&p);
             p_check("groups", &p, 0, want, dtypes[d] == HONE_F16 ? 4e-3 : 3e-6);
@@ -58,7 +65,11 @@ static void test_groups(void **state)
 
 static void test_batch(void **state)
 {
-    enum { N = 3, C = 4, P = 9 };
+    enum {
+        N = 3,
+        C = 4,
+        P = 9
+    };
 
     (void)state;
     for (int training = 0; training < 2; training++) {
@@ -89,7 +100,8 @@ static void test_batch(void **state)
                 running[0][c] = 0.9f * t_get(v[2], c) + (1 - 0.9f) * mean;
                 running[1][c] = 0.9f * t_get(v[3], c) + (1 - 0.9f) * variance;
             }
-            want[i] = (t_get(x, i) - mean) / sqrt(variance + 1e-5f) * t_get(v[0], c) + t_get(v[1], c);
+            want[i] =
+                (t_get(x, i) - mean) / sqrt(variance + 1e-5f) * t_get(v[0], c) + t_get(v[1], c);
         }
         p_run(&p);
         p_check("batch", &p, 0, want, 3e-6);
@@ -103,7 +115,10 @@ static void test_batch(void **state)
 static void test_lrn(void **state)
 {
     static const int64_t sizes[] = {1, 2, 5, 40};
-    enum { C = 13, P = 150 };
+    enum {
+        C = 13,
+        P = 150
+    };
 
     (void)state;
     for (int c = 0; c < 4 * HONE_COUNT(sizes); c++) {
@@ -113,7 +128,8 @@ static void test_lrn(void **state)
         double want[C * P];
         p_call p;
         p_begin(&p, HONE_OP_lrn);
-        p.attrs.lrn = (hone_attrs_lrn){.alpha = 0.5f, .beta = beta, .bias = 1.5f, .size = size, .layout = last};
+        p.attrs.lrn = (hone_attrs_lrn){
+            .alpha = 0.5f, .beta = beta, .bias = 1.5f, .size = size, .layout = last};
         t_tensor *x = p_in(&p, HONE_F32, last ? DIMS(1, 10, 15, C) : DIMS(1, C, 10, 15));
         t_fill(x, 7, 3);
         p_out(&p, HONE_F32, x->t.shape);
@@ -133,17 +149,21 @@ static void test_lrn(void **state)
 
 static void test_rows(void **state)
 {
-    enum { R = 6, N = 19 };
+    enum {
+        R = 6,
+        N = 19
+    };
 
     (void)state;
     for (int op = 0; op < 4; op++) {
-        static const int ops[] = {HONE_OP_log_softmax, HONE_OP_lp_normalization, HONE_OP_rms_normalization,
-                                  HONE_OP_mean_variance_normalization};
+        static const int ops[] = {HONE_OP_log_softmax, HONE_OP_lp_normalization,
+                                  HONE_OP_rms_normalization, HONE_OP_mean_variance_normalization};
         static const int64_t axes[] = {1};
         double want[R * N];
         p_call p;
         p_begin(&p, ops[op]);
-        t_tensor *x = p_in(&p, HONE_F32, DIMS(R, N)), *scale = op == 2 ? p_in(&p, HONE_F32, DIMS(N)) : NULL;
+        t_tensor *x = p_in(&p, HONE_F32, DIMS(R, N)),
+                 *scale = op == 2 ? p_in(&p, HONE_F32, DIMS(N)) : NULL;
         t_fill(x, 4, 2);
         if (scale)
             t_fill(scale, 5, 1);

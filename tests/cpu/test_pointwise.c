@@ -1,5 +1,5 @@
-/* Pointwise operators and cast: rows of inputs and answers for every class of element type, the corners of integer
- * arithmetic, and broadcasting against index arithmetic. */
+/* Pointwise operators and cast: rows of inputs and answers for every class of element type, the
+ * corners of integer arithmetic, and broadcasting against index arithmetic. */
 #include "plain_test.h"
 
 typedef struct row {
@@ -146,12 +146,14 @@ static void test_broadcast(void **state)
             double *want = malloc((size_t)(n + 1) * sizeof *want);
             p_call p;
             p_begin(&p, HONE_OP_sub);
-            t_tensor *a = p_in(&p, dtypes[d], c % 2 ? s->b : s->a), *b = p_in(&p, dtypes[d], c % 2 ? s->a : s->b);
+            t_tensor *a = p_in(&p, dtypes[d], c % 2 ? s->b : s->a),
+                     *b = p_in(&p, dtypes[d], c % 2 ? s->a : s->b);
             t_fill(a, 1, 100);
             t_fill(b, 2, 100);
             p_out(&p, dtypes[d], s->y);
             for (int64_t i = 0; i < n; i++)
-                want[i] = t_get(a, place_of(&a->t.shape, &s->y, i)) - t_get(b, place_of(&b->t.shape, &s->y, i));
+                want[i] = t_get(a, place_of(&a->t.shape, &s->y, i)) -
+                          t_get(b, place_of(&b->t.shape, &s->y, i));
             p_run(&p);
             p_check("sub", &p, 0, want, dtypes[d] == HONE_F16 ? 1e-3 : 1e-6);
             free(want);
@@ -161,7 +163,8 @@ static void test_broadcast(void **state)
 
 static void test_where_clip(void **state)
 {
-    static const double choice[] = {1, 0, 1}, a[] = {1, 2, 3}, b[] = {-1}, low[] = {2}, high[] = {2.5};
+    static const double choice[] = {1, 0, 1}, a[] = {1, 2, 3}, b[] = {-1}, low[] = {2},
+                        high[] = {2.5};
     p_call p;
 
     (void)state;
@@ -195,12 +198,24 @@ typedef struct cast_case {
 } cast_case;
 
 static const cast_case casts[] = {
-    {HONE_F32, HONE_I32, -1.9, -1},       {HONE_F32, HONE_U8, 200.7, 200},     {HONE_F64, HONE_I64, 1e300, 9.2233720368547758e18},
-    {HONE_F32, HONE_I64, NAN, 0},         {HONE_F32, HONE_BOOL, 0.5, 1},       {HONE_BOOL, HONE_F32, 1, 1},
-    {HONE_I32, HONE_I8, 300, 44},         {HONE_I64, HONE_U16, -1, 65535},     {HONE_U64, HONE_F32, 0x1p63, 0x1p63},
-    {HONE_F32, HONE_F16, 1e6, INFINITY},  {HONE_F16, HONE_F64, 0.5, 0.5},      {HONE_BF16, HONE_F32, 3, 3},
-    {HONE_F32, HONE_F8E4M3FN, 1000, 448}, {HONE_F8E5M2, HONE_F32, 1.5, 1.5},   {HONE_I8, HONE_I4, 9, -7},
-    {HONE_U4, HONE_F32, 13, 13},          {HONE_F32, HONE_F8E8M0, 3, 4},       {HONE_I4, HONE_BF16, -8, -8},
+    {HONE_F32, HONE_I32, -1.9, -1},
+    {HONE_F32, HONE_U8, 200.7, 200},
+    {HONE_F64, HONE_I64, 1e300, 9.2233720368547758e18},
+    {HONE_F32, HONE_I64, NAN, 0},
+    {HONE_F32, HONE_BOOL, 0.5, 1},
+    {HONE_BOOL, HONE_F32, 1, 1},
+    {HONE_I32, HONE_I8, 300, 44},
+    {HONE_I64, HONE_U16, -1, 65535},
+    {HONE_U64, HONE_F32, 0x1p63, 0x1p63},
+    {HONE_F32, HONE_F16, 1e6, INFINITY},
+    {HONE_F16, HONE_F64, 0.5, 0.5},
+    {HONE_BF16, HONE_F32, 3, 3},
+    {HONE_F32, HONE_F8E4M3FN, 1000, 448},
+    {HONE_F8E5M2, HONE_F32, 1.5, 1.5},
+    {HONE_I8, HONE_I4, 9, -7},
+    {HONE_U4, HONE_F32, 13, 13},
+    {HONE_F32, HONE_F8E8M0, 3, 4},
+    {HONE_I4, HONE_BF16, -8, -8},
 };
 
 static void test_cast(void **state)

@@ -1,14 +1,17 @@
-/* Reductions, arg reductions, running sums and topk against their definitions, in double precision, over every choice of
- * axes of several shapes. */
+/* Reductions, arg reductions, running sums and topk against their definitions, in double precision,
+ * over every choice of axes of several shapes. */
 #include "plain_test.h"
 
 static const int reductions[] = {
-    HONE_OP_reduce_sum, HONE_OP_reduce_mean, HONE_OP_reduce_max,     HONE_OP_reduce_min,         HONE_OP_reduce_prod,
-    HONE_OP_reduce_l1,  HONE_OP_reduce_l2,   HONE_OP_reduce_log_sum, HONE_OP_reduce_log_sum_exp, HONE_OP_reduce_sum_square,
+    HONE_OP_reduce_sum,        HONE_OP_reduce_mean,    HONE_OP_reduce_max,
+    HONE_OP_reduce_min,        HONE_OP_reduce_prod,    HONE_OP_reduce_l1,
+    HONE_OP_reduce_l2,         HONE_OP_reduce_log_sum, HONE_OP_reduce_log_sum_exp,
+    HONE_OP_reduce_sum_square,
 };
 
 static const hone_dims shapes[] = {
-    {1, {7}}, {2, {5, 300}}, {2, {300, 5}}, {3, {4, 3, 6}}, {4, {2, 3, 33, 35}}, {3, {1, 9, 1}}, {3, {3, 0, 2}}, {0, {0}},
+    {1, {7}},       {2, {5, 300}},  {2, {300, 5}}, {3, {4, 3, 6}}, {4, {2, 3, 33, 35}},
+    {3, {1, 9, 1}}, {3, {3, 0, 2}}, {0, {0}},
 };
 
 static double start_of(int op)
@@ -68,7 +71,8 @@ static double *reference(int op, const t_tensor *x, unsigned axes, int64_t outpu
     return y;
 }
 
-static void run_reduction(int op, hone_dtype dtype, const hone_dims *shape, unsigned axes, double tolerance)
+static void run_reduction(int op, hone_dtype dtype, const hone_dims *shape, unsigned axes,
+                          double tolerance)
 {
     hone_dims y = {0};
     int64_t list[HONE_MAX_RANK], outputs = 1;
@@ -116,7 +120,8 @@ static void test_every_axis(void **state)
 /* Sums and products wrap, means truncate: small numbers, exact answers. */
 static void test_integers(void **state)
 {
-    static const int ops[] = {HONE_OP_reduce_sum, HONE_OP_reduce_max, HONE_OP_reduce_min, HONE_OP_reduce_l1};
+    static const int ops[] = {HONE_OP_reduce_sum, HONE_OP_reduce_max, HONE_OP_reduce_min,
+                              HONE_OP_reduce_l1};
 
     (void)state;
     for (int r = 0; r < HONE_COUNT(ops); r++)
@@ -148,8 +153,9 @@ static void test_arg(void **state)
         int op, axis, last;
         int64_t want[3];
     } cases[] = {
-        {HONE_OP_argmax, 1, 0, {1, 1, 0}}, {HONE_OP_argmax, 1, 1, {2, 1, 2}}, {HONE_OP_argmax, 0, 0, {0, 1, 0}},
-        {HONE_OP_argmin, 1, 0, {0, 0, 0}}, {HONE_OP_argmin, 1, 1, {0, 0, 2}}, {HONE_OP_argmin, -2, 0, {1, 2, 2}},
+        {HONE_OP_argmax, 1, 0, {1, 1, 0}}, {HONE_OP_argmax, 1, 1, {2, 1, 2}},
+        {HONE_OP_argmax, 0, 0, {0, 1, 0}}, {HONE_OP_argmin, 1, 0, {0, 0, 0}},
+        {HONE_OP_argmin, 1, 1, {0, 0, 2}}, {HONE_OP_argmin, -2, 0, {1, 2, 2}},
     };
 
     (void)state;
@@ -175,9 +181,12 @@ static void test_cumulate(void **state)
         int op, axis, exclusive, reverse;
         double want[6];
     } cases[] = {
-        {HONE_OP_cumsum, 1, 0, 0, {1, 3, 6, 4, 9, 15}},   {HONE_OP_cumsum, 1, 1, 0, {0, 1, 3, 0, 4, 9}},
-        {HONE_OP_cumsum, 1, 0, 1, {6, 5, 3, 15, 11, 6}},  {HONE_OP_cumsum, -2, 1, 1, {4, 5, 6, 0, 0, 0}},
-        {HONE_OP_cumprod, 1, 0, 0, {1, 2, 6, 4, 20, 120}}, {HONE_OP_cumprod, 1, 1, 1, {6, 3, 1, 30, 6, 1}},
+        {HONE_OP_cumsum, 1, 0, 0, {1, 3, 6, 4, 9, 15}},
+        {HONE_OP_cumsum, 1, 1, 0, {0, 1, 3, 0, 4, 9}},
+        {HONE_OP_cumsum, 1, 0, 1, {6, 5, 3, 15, 11, 6}},
+        {HONE_OP_cumsum, -2, 1, 1, {4, 5, 6, 0, 0, 0}},
+        {HONE_OP_cumprod, 1, 0, 0, {1, 2, 6, 4, 20, 120}},
+        {HONE_OP_cumprod, 1, 1, 1, {6, 3, 1, 30, 6, 1}},
     };
     static const hone_dtype dtypes[] = {HONE_F32, HONE_F64, HONE_I32, HONE_I64, HONE_F16};
 
@@ -225,11 +234,14 @@ static void test_topk(void **state)
                 for (int64_t r = 0; r < k; r++) {
                     int64_t best = -1;
                     for (int64_t i = 0; i < 50; i++)
-                        if (!used[i] && (best < 0 || (largest ? line[i * 4] > line[best * 4] : line[i * 4] < line[best * 4])))
+                        if (!used[i] && (best < 0 || (largest ? line[i * 4] > line[best * 4]
+                                                              : line[i * 4] < line[best * 4])))
                             best = i;
                     used[best] = true;
-                    assert_int_equal(((int64_t *)p.out[1]->data)[(l / 4 * k + r) * 4 + l % 4], best);
-                    assert_true(((float *)p.out[0]->data)[(l / 4 * k + r) * 4 + l % 4] == line[best * 4]);
+                    assert_int_equal(((int64_t *)p.out[1]->data)[(l / 4 * k + r) * 4 + l % 4],
+                                     best);
+                    assert_true(((float *)p.out[0]->data)[(l / 4 * k + r) * 4 + l % 4] ==
+                                line[best * 4]);
                 }
             }
             p_end(&p);
@@ -239,9 +251,12 @@ static void test_topk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_axis), cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_long_sum_is_exact_enough), cmocka_unit_test(test_arg),
-        cmocka_unit_test(test_cumulate), cmocka_unit_test(test_topk),
+        cmocka_unit_test(test_every_axis),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_long_sum_is_exact_enough),
+        cmocka_unit_test(test_arg),
+        cmocka_unit_test(test_cumulate),
+        cmocka_unit_test(test_topk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

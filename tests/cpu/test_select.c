@@ -1,5 +1,5 @@
-/* Operators whose extents depend on data, quantisation, signals and attention: small answers worked out by hand or by the
- * definition. */
+/* Operators whose extents depend on data, quantisation, signals and attention: small answers worked
+ * out by hand or by the definition. */
 #include "plain_test.h"
 
 static hone_tensor *grown(p_call *p, hone_tensor *t, hone_dtype dtype)
@@ -88,7 +88,8 @@ static void test_unique(void **state)
 
 static void test_nms(void **state)
 {
-    static const double boxes[] = {0, 0, 1, 1, 0, 0.1, 1, 1.1, 0, -0.1, 1, 0.9, 0, 10, 1, 11, 0, 10.1, 1, 11.1, 0, 100, 1, 101};
+    static const double boxes[] = {0, 0,  1, 1,  0, 0.1,  1, 1.1,  0, -0.1, 1, 0.9,
+                                   0, 10, 1, 11, 0, 10.1, 1, 11.1, 0, 100,  1, 101};
     static const double scores[] = {0.9, 0.75, 0.6, 0.95, 0.5, 0.3};
     static const int64_t want[] = {0, 0, 3, 0, 0, 0, 0, 0, 5}, most = 3;
     hone_tensor y;
@@ -108,7 +109,9 @@ static void test_nms(void **state)
     p_end(&p);
 }
 
-/* ---- quantisation ---------------------------------------------------------------------------------------------------- */
+/* ---- quantisation
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void test_quantize(void **state)
 {
@@ -150,7 +153,9 @@ static void test_quantize(void **state)
     p_fails(&p, HONE_ERR_DEVICE);
 }
 
-/* ---- signals --------------------------------------------------------------------------------------------------------- */
+/* ---- signals
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* Every length has its own factors: powers of two, primes, products. */
 static void test_dft(void **state)
@@ -171,7 +176,8 @@ static void test_dft(void **state)
             for (int64_t k = 0; k < n; k++) {
                 double re = 0, im = 0;
                 for (int64_t t = 0; t < n; t++) {
-                    const double w = (c % 2 ? 1 : -1) * 2 * 3.14159265358979324 * (double)(k * t) / (double)n;
+                    const double w =
+                        (c % 2 ? 1 : -1) * 2 * 3.14159265358979324 * (double)(k * t) / (double)n;
                     const double a = t_get(x, (l * n + t) * 2), b = t_get(x, (l * n + t) * 2 + 1);
                     re += a * cos(w) - b * sin(w);
                     im += a * sin(w) + b * cos(w);
@@ -186,22 +192,33 @@ static void test_dft(void **state)
     }
 }
 
-/* ---- attention ------------------------------------------------------------------------------------------------------- */
+/* ---- attention
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 /* Two query heads share a key head; causal after a past of two tokens. */
 static void test_attention(void **state)
 {
-    enum { HQ = 4, HKV = 2, S = 3, P = 2, T = S + P, D = 10 };
+    enum {
+        HQ = 4,
+        HKV = 2,
+        S = 3,
+        P = 2,
+        T = S + P,
+        D = 10
+    };
     double want[HQ * S * D];
     p_call p;
 
     (void)state;
     p_begin(&p, HONE_OP_attention);
     p.attrs.attention.is_causal = 1;
-    t_tensor *q = p_in(&p, HONE_F32, DIMS(1, HQ, S, D)), *k = p_in(&p, HONE_F32, DIMS(1, HKV, S, D));
+    t_tensor *q = p_in(&p, HONE_F32, DIMS(1, HQ, S, D)),
+             *k = p_in(&p, HONE_F32, DIMS(1, HKV, S, D));
     t_tensor *v = p_in(&p, HONE_F32, DIMS(1, HKV, S, D));
     p_absent(&p);
-    t_tensor *pk = p_in(&p, HONE_F32, DIMS(1, HKV, P, D)), *pv = p_in(&p, HONE_F32, DIMS(1, HKV, P, D));
+    t_tensor *pk = p_in(&p, HONE_F32, DIMS(1, HKV, P, D)),
+             *pv = p_in(&p, HONE_F32, DIMS(1, HKV, P, D));
     for (int i = 0; i < p.n_own; i++)
         t_fill(&p.own[i], (uint64_t)i + 1, 1);
     p_out(&p, HONE_F32, DIMS(1, HQ, S, D));
@@ -213,14 +230,17 @@ static void test_attention(void **state)
                 double dot = 0;
                 for (int d = 0; d < D; d++)
                     dot += t_get(q, (h * S + i) * D + d) *
-                           (t < P ? t_get(pk, (h / 2 * P + t) * D + d) : t_get(k, (h / 2 * S + t - P) * D + d));
+                           (t < P ? t_get(pk, (h / 2 * P + t) * D + d)
+                                  : t_get(k, (h / 2 * S + t - P) * D + d));
                 score[t] = t <= i + P ? exp(dot / sqrt(D)) : 0;
                 sum += score[t];
             }
             for (int d = 0; d < D; d++) {
                 double y = 0;
                 for (int t = 0; t < T; t++)
-                    y += score[t] / sum * (t < P ? t_get(pv, (h / 2 * P + t) * D + d) : t_get(v, (h / 2 * S + t - P) * D + d));
+                    y += score[t] / sum *
+                         (t < P ? t_get(pv, (h / 2 * P + t) * D + d)
+                                : t_get(v, (h / 2 * S + t - P) * D + d));
                 want[(h * S + i) * D + d] = y;
             }
         }
@@ -229,12 +249,14 @@ static void test_attention(void **state)
     for (int h = 0; h < HKV; h++) {
         const float *present = (const float *)p.out[1]->data + h * T * D;
         assert_memory_equal(present, (const float *)pk->t.data + h * P * D, P * D * sizeof(float));
-        assert_memory_equal(present + P * D, (const float *)k->t.data + h * S * D, S * D * sizeof(float));
+        assert_memory_equal(present + P * D, (const float *)k->t.data + h * S * D,
+                            S * D * sizeof(float));
     }
     p_end(&p);
 }
 
-/* Random numbers are the counter's: the same for a seed, spread over the range, another for another seed. */
+/* Random numbers are the counter's: the same for a seed, spread over the range, another for another
+ * seed. */
 static void test_random(void **state)
 {
     double mean[2];
@@ -261,10 +283,14 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_non_zero_compress), cmocka_unit_test(test_room_that_does_not_grow),
-        cmocka_unit_test(test_unique),            cmocka_unit_test(test_nms),
-        cmocka_unit_test(test_quantize),          cmocka_unit_test(test_dft),
-        cmocka_unit_test(test_attention),         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_non_zero_compress),
+        cmocka_unit_test(test_room_that_does_not_grow),
+        cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_nms),
+        cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_dft),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
