@@ -248,8 +248,8 @@ HONE_API hone_status hone_context_bind(hone_context *context, int binding, void 
 /// to enough room).
 HONE_API hone_status hone_context_data(hone_context *context, int binding, hone_tensor *out);
 
-/// One inference: returns when the outputs are there. The calling thread works too and needs 512 KiB
-/// of stack.
+/// One inference: returns when the outputs are there. The calling thread works too and needs 512
+/// KiB of stack.
 ///
 /// Errors   HONE_ERR_STATE   an input is not bound
 ///          HONE_ERR_DEVICE  a step failed: an index out of range in the data, a shape that does

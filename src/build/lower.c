@@ -193,7 +193,8 @@ static void check_bindings(unsupported *u, const hone_graph *graph)
         if (v->type.kind == HONE_KIND_TENSOR)
             continue;
         u->n++;
-        hone_text_add(&u->lines, "\n  %s \"%s\": it is no tensor, and plans take and give tensors only",
+        hone_text_add(&u->lines,
+                      "\n  %s \"%s\": it is no tensor, and plans take and give tensors only",
                       i < graph->n_in ? "input" : "output", v->name);
     }
 }
@@ -207,7 +208,8 @@ static hone_status check_supported(hone_arena *arena, const hone_graph *graph)
     check_bindings(&u, graph);
     check_graph(arena, &u, graph);
     if (u.n) {
-        st = hone_error(HONE_ERR_UNSUPPORTED, "building for the CPU: %d of its parts cannot be run", u.n);
+        st = hone_error(HONE_ERR_UNSUPPORTED, "building for the CPU: %d of its parts cannot be run",
+                        u.n);
         hone_message_append("%s", u.lines.data ? u.lines.data + 1 : "");
     }
     hone_text_fini(&u.lines);

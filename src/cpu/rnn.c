@@ -8,8 +8,9 @@
 
 #include "cpu/gemm_core.h"
 
-#define PACK_ROWS 12 /* products with one row, after which packing the recurrent weights has paid  \
-                      */
+#define PACK_ROWS                                                                                  \
+    12 /* products with one row, after which packing the recurrent weights has paid                \
+        */
 
 typedef enum cell {
     CELL_RNN = 1, /* also the number of gates */

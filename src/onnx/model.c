@@ -203,7 +203,7 @@ static hone_status numbers(decoder *d, const field_row *row, const hone_pb_field
     hone_pb_scalar_count(field, wire_of(row->kind), &n); /* the first walk has checked it */
     if (field->wire == HONE_PB_BYTES)
         wide = row->kind == KIND_INTS && a->v ? (uint64_t *)a->v + a->n
-                                      : hone_arena_array(d->arena, n, sizeof *wide);
+                                              : hone_arena_array(d->arena, n, sizeof *wide);
     if (!hone_pb_scalar_read(field, wire_of(row->kind), wide))
         return wrong(row, "holds a damaged number");
     for (size_t i = 0; i < n; i++, a->n++) {

@@ -12,6 +12,7 @@ endfunction()
 
 set(checks ${CMAKE_CURRENT_SOURCE_DIR}/checks)
 hone_check(layers ${Python3_EXECUTABLE} ${checks}/layers.py)
+hone_check(format ${checks}/format.sh)
 hone_check(headers ${checks}/headers.sh)
 hone_check(operators_doc ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/operators_doc.py --check)
 hone_check(passes_doc ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/passes_doc.py --check)
