@@ -51,7 +51,8 @@ def write_inputs(model, folder):
 
 def arena_ratio(hone, model, shapes, folder):
     plan = folder / "net.plan"
-    subprocess.run([hone, "build", model, "-o", plan, "-q", *(["--shapes", shapes] if shapes else [])], check=True)
+    shape_option = ["--shapes", shapes] if shapes else []
+    subprocess.run([hone, "build", model, "-o", plan, "-q", *shape_option], check=True, stdout=subprocess.DEVNULL)
     told = subprocess.run([hone, "inspect", plan, "--json"], check=True, capture_output=True, text=True)
     memory = json.loads(told.stdout)["memory"]
     return memory["activations"] / memory["live"] if memory["live"] else 1.0
