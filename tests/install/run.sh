@@ -33,7 +33,7 @@ checks "hone --version" "$prefix/bin/hone" --version
 checks "the tool is under 8 MB" test "$(stat -c %s "$prefix/bin/hone")" -lt 8000000
 checks "libhone.so is under 1.5 MB" test "$(stat -Lc %s "$libdir/libhone.so")" -lt 1500000
 
-checks "consumer: cmake" cmake -S tests/install -B "$work/consumer" -DCMAKE_PREFIX_PATH="$prefix"
+checks "consumer: cmake" cmake -G Ninja -S tests/install -B "$work/consumer" -DCMAKE_PREFIX_PATH="$prefix"
 checks "consumer: build" cmake --build "$work/consumer"
 checks "consumer: shared runs" "$work/consumer/consumer_shared" "$model"
 checks "consumer: static runs" "$work/consumer/consumer_static" "$model"
@@ -49,7 +49,7 @@ checks "pkg-config: static" cc -std=c11 -Wall -Werror -static tests/install/cons
     $(pkg-config --static --cflags --libs $modules)
 checks "pkg-config: static runs" "$work/by_pkg_config_static" "$model"
 
-checks "examples/c: cmake" cmake -S examples/c -B "$work/example" -DCMAKE_PREFIX_PATH="$prefix"
+checks "examples/c: cmake" cmake -G Ninja -S examples/c -B "$work/example" -DCMAKE_PREFIX_PATH="$prefix"
 checks "examples/c: build" cmake --build "$work/example"
 checks "examples/c: a plan for it" "$prefix/bin/hone" build "$model" -q -o "$work/fashion.plan" \
     --preprocess decode,resize=28,crop=28,gray,mean=0,std=255 --labels examples/fashion/labels.txt
