@@ -15,12 +15,13 @@ ALLOWED = {
     "plan": "base op",
     "cpu": "base op",
     "cuda": "base",
+    "kernels": "",
     "run": "base op plan cpu cuda",
     "media": "base",
     "ir": "base op",
     "onnx": "base op ir",
     "opt": "base op ir cpu",
-    "build": "base op ir onnx opt plan cpu cuda",
+    "build": "base op ir onnx opt plan cpu cuda kernels",
     "cli": "media",
 }
 # Public headers that a folder may not see: the runtime knows nothing of the builder, nor the builder of pictures.

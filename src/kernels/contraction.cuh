@@ -1,0 +1,242 @@
+/* What all contractions share: where a row of the product lies in the input, how partial sums become one, and the
+ * epilogue. The knobs stand before this text; docs/kernels/contraction.md lists them. */
+
+constexpr int K = KH * KW * C;
+constexpr bool IS_POINT = KH * KW == 1 && SH == 1 && SW == 1 && PH == 0 && PW == 0;
+constexpr int PART_PITCH = BN + 8; /* floats: rows of fragments fall into different banks */
+
+/* The kernels' parameters, in this order. */
+struct arguments {
+    const T *a;
+    const T *w;
+    const float *bias;
+    TY *y;
+    const void *extra[4];
+    float *partial;
+    u32 *tickets;
+    int batch, height, width, out_height, out_width;
+};
+
+/* Extents that are knobs are constants of the compiler; the others are arguments. */
+struct extents {
+    int batch, h, w, oh, ow;
+    __device__ explicit extents(const arguments &x)
+        : batch(x.batch), h(H ? H : x.height), w(W ? W : x.width), oh(OH ? OH : x.out_height), ow(OW ? OW : x.out_width)
+    {
+    }
+    __device__ int rows() const
+    {
+        return batch * oh * ow;
+    }
+};
+
+/* The block's tile of the result, its part of K, and its problem. */
+struct place {
+    int m, n;        /* first row and column */
+    int tile;        /* number of the tile, over all problems */
+    int rank;        /* part of K: 0 .. SPLIT - 1 */
+    int inner, outer; /* problem: batches, heads, groups */
+
+    __device__ explicit place(int rows)
+    {
+        const int tiles_m = (rows + BM - 1) / BM, tiles_n = (N + BN - 1) / BN;
+        const int flat = blockIdx.x / SPLIT;
+        const int band = flat / (GROUP * tiles_n);
+        const int in_band = flat - band * GROUP * tiles_n;
+        const int band_rows = min(GROUP, tiles_m - band * GROUP);
+        m = (band * GROUP + in_band % band_rows) * BM;
+        n = in_band / band_rows * BN;
+        rank = blockIdx.x % SPLIT;
+        tile = blockIdx.z * tiles_m * tiles_n + flat;
+        inner = blockIdx.z % Z_INNER;
+        outer = blockIdx.z / Z_INNER;
+    }
+    __device__ i64 offset(i64 by_inner, i64 by_outer) const
+    {
+        return inner * by_inner + outer * by_outer;
+    }
+};
+
+/* The input pixel under the kernel's first tap for row m of the product. Rows that are not there lie far outside. */
+struct pixel {
+    u32 at; /* in units of LDA / PITCH_UNIT from the problem's start; wraps where the pixel is in the padding */
+    int y, x;
+};
+
+template <u32 PITCH> __device__ inline pixel pixel_of(int m, const extents &e)
+{
+    if (m >= e.rows())
+        return {0, -(1 << 28), 0};
+    if (IS_POINT)
+        return {(u32)m * PITCH, 0, 0};
+    const int image = m / (e.oh * e.ow), in_image = m - image * (e.oh * e.ow);
+    const int oy = in_image / e.ow, ox = in_image - oy * e.ow;
+    const int y = oy * SH - PH, x = ox * SW - PW;
+    return {(u32)((image * e.h + y) * e.w + x) * PITCH, y, x};
+}
+
+__device__ inline bool is_inside(const pixel &p, int r, int s, const extents &e)
+{
+    if (IS_POINT)
+        return p.y >= 0;
+    return (u32)(p.y + r * DH) < (u32)e.h && (u32)(p.x + s * DW) < (u32)e.w;
+}
+
+/* ---- epilogue ---- */
+
+template <typename E> __device__ inline void load_wide(float (&v)[8], const E *p)
+{
+    union {
+        uint4 words[sizeof(E) / 2];
+        E e[8];
+    } in;
+    for (int i = 0; i < (int)sizeof(E) / 2; i++)
+        in.words[i] = ((const uint4 *)p)[i];
+    for (int i = 0; i < 8; i++)
+        v[i] = to_float(in.e[i]);
+}
+
+template <typename E> __device__ inline void store_wide(E *p, const float (&v)[8])
+{
+    union {
+        uint4 words[sizeof(E) / 2];
+        E e[8];
+    } out;
+    for (int i = 0; i < 8; i++)
+        from_float(v[i], out.e[i]);
+    for (int i = 0; i < (int)sizeof(E) / 2; i++)
+        ((uint4 *)p)[i] = out.words[i];
+}
+
+/* Whether eight neighbours are one aligned piece. */
+template <i64 PITCH, i64 ZI, i64 ZO>
+constexpr bool IS_WIDE = N % 8 == 0 && PITCH % 8 == 0 && ZI % 8 == 0 && ZO % 8 == 0;
+
+template <typename X> __device__ inline void load_extra(float (&v)[8], const void *from, const place &p, int m, int n)
+{
+    using E = typename X::type;
+    if constexpr (!X::is_there) {
+        for (int i = 0; i < 8; i++)
+            v[i] = 0;
+    } else {
+        const E *x = (const E *)from + p.offset(X::zi, X::zo) + m * X::m + n * X::n;
+        if constexpr (X::n == 1 && IS_WIDE<X::m, X::zi, X::zo>) {
+            load_wide(v, x);
+        } else {
+            for (int i = 0; i < 8; i++)
+                v[i] = X::n && n + i >= N ? 0 : to_float(x[i * X::n]);
+        }
+    }
+}
+
+/* The tile's bias, which does not depend on the predecessor: loaded early, read after a barrier. */
+__shared__ float bias_tile[BN];
+
+template <int THREADS> __device__ inline void load_bias(const arguments &x, const place &p)
+{
+    if (!HAS_BIAS)
+        return;
+    const float *bias = x.bias + p.offset(BIAS_ZI, BIAS_ZO) + p.n;
+    for (int i = threadIdx.x; i < BN; i += THREADS)
+        bias_tile[i] = p.n + i < N ? __ldg(bias + i) : 0;
+}
+
+/* Eight neighbouring sums of row m to eight results: alpha, bias, program, cast, store. */
+__device__ inline void finish(const arguments &x, const place &p, int m, int n, float (&v)[8])
+{
+    float e[4][8];
+
+    load_extra<E0>(e[0], x.extra[0], p, m, n);
+    load_extra<E1>(e[1], x.extra[1], p, m, n);
+    load_extra<E2>(e[2], x.extra[2], p, m, n);
+    load_extra<E3>(e[3], x.extra[3], p, m, n);
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        const float sum = HAS_BIAS ? ALPHA * v[i] + bias_tile[n - p.n + i] : ALPHA * v[i];
+        v[i] = epilogue(sum, e[0][i], e[1][i], e[2][i], e[3][i]);
+    }
+    TY *y = x.y + p.offset(Y_ZI, Y_ZO) + (i64)m * LDY + n;
+    if constexpr (IS_WIDE<LDY, Y_ZI, Y_ZO>) {
+        store_wide(y, v);
+    } else {
+        for (int i = 0; i < 8; i++)
+            if (n + i < N)
+                from_float(v[i], y[i]);
+    }
+}
+
+/* Adds `slots` partial sums, always in their order. What other blocks stored in memory is read past the L1. */
+template <bool IN_MEMORY> __device__ inline void add_slots(float (&v)[8], const float *part, int slots, int stride)
+{
+    for (int i = 0; i < 8; i++)
+        v[i] = 0;
+    for (int s = 0; s < slots; s++) {
+        const float4 *at = (const float4 *)(part + s * stride);
+        const float4 lo = IN_MEMORY ? __ldcg(at) : at[0], hi = IN_MEMORY ? __ldcg(at + 1) : at[1];
+        v[0] += lo.x, v[1] += lo.y, v[2] += lo.z, v[3] += lo.w;
+        v[4] += hi.x, v[5] += hi.y, v[6] += hi.z, v[7] += hi.w;
+    }
+}
+
+/* Whether this block is the last of its tile's parts to come here: what the others stored before is then visible. */
+__device__ inline bool is_last_part(const arguments &x, const place &p)
+{
+    __shared__ u32 ticket;
+
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0)
+        ticket = atomicAdd(x.tickets + p.tile, 1);
+    __syncthreads();
+    if (ticket != SPLIT - 1)
+        return false;
+    __threadfence();
+    if (threadIdx.x == 0)
+        x.tickets[p.tile] = 0; /* for the next launch */
+    return true;
+}
+
+/* Calls f(row, column) for this thread's share of a tile's pieces of eight neighbours. */
+template <int ROWS, int THREADS, typename F> __device__ inline void for_each_piece(F f)
+{
+#pragma unroll
+    for (int i = 0; i < (ROWS * BN / 8 + THREADS - 1) / THREADS; i++) {
+        const int item = threadIdx.x + i * THREADS;
+        if (ROWS * BN / 8 % THREADS == 0 || item < ROWS * BN / 8)
+            f(item / (BN / 8), item % (BN / 8) * 8);
+    }
+}
+
+/* From partial sums in shared memory, [slots][rows][PART_PITCH], to the result. first: the first of the rows within the
+ * tile. With a split over the grid the parts meet in memory, and the last block adds them in the order of K. */
+template <int ROWS, int THREADS>
+__device__ inline void drain(const arguments &x, const place &p, const extents &e, const float *part, int slots, int first)
+{
+    const int rows = e.rows();
+
+    if constexpr (SPLIT == 1 || CLUSTER) {
+        for_each_piece<ROWS, THREADS>([&](int r, int c) {
+            const int m = p.m + first + r, n = p.n + c;
+            float v[8];
+            add_slots<false>(v, part + r * PART_PITCH + c, slots, ROWS * PART_PITCH);
+            if (m < rows && n < N)
+                finish(x, p, m, n, v);
+        });
+    } else {
+        float *tile = x.partial + (i64)p.tile * SPLIT * (BM * BN);
+        for_each_piece<ROWS, THREADS>([&](int r, int c) {
+            float v[8];
+            add_slots<false>(v, part + r * PART_PITCH + c, slots, ROWS * PART_PITCH);
+            store_wide(tile + p.rank * (BM * BN) + r * BN + c, v);
+        });
+        if (!is_last_part(x, p))
+            return;
+        for_each_piece<ROWS, THREADS>([&](int r, int c) {
+            const int m = p.m + r, n = p.n + c;
+            float v[8];
+            add_slots<true>(v, tile + r * BN + c, SPLIT, BM * BN);
+            if (m < rows && n < N)
+                finish(x, p, m, n, v);
+        });
+    }
+}

@@ -1,0 +1,74 @@
+/* The words that stand in front of every kernel's knobs: element types with their conversions, and the description of
+ * an epilogue's further operands. CUDA's own headers are not needed, so that NVRTC alone is enough and compiles fast. */
+using u16 = unsigned short;
+using u32 = unsigned int;
+using u64 = unsigned long long;
+using i64 = long long;
+
+struct alignas(2) f16 {
+    u16 bits;
+};
+struct alignas(2) bf16 {
+    u16 bits;
+};
+
+__device__ inline float to_float(float x)
+{
+    return x;
+}
+
+__device__ inline float to_float(f16 x)
+{
+    float y;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
+    return y;
+}
+
+__device__ inline float to_float(bf16 x)
+{
+    return __uint_as_float((u32)x.bits << 16);
+}
+
+/* Rounds to nearest, ties to even; NaN stays NaN. */
+__device__ inline void from_float(float x, float &y)
+{
+    y = x;
+}
+
+__device__ inline void from_float(float x, f16 &y)
+{
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+}
+
+__device__ inline void from_float(float x, bf16 &y)
+{
+#if __CUDA_ARCH__ >= 800
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+#else
+    const u32 b = __float_as_uint(x);
+    y.bits = x != x ? 0x7fff : (u16)((b + 0x7fff + (b >> 16 & 1)) >> 16);
+#endif
+}
+
+/* Rounding within a program (to_f16, to_bf16 of the scalar functions). */
+template <typename R> __device__ inline float rounded(float x)
+{
+    R y;
+    from_float(x, y);
+    return to_float(y);
+}
+
+/* A further operand of an epilogue: its type, and the elements from one row, column, inner and outer problem to the
+ * next. N is 1 or 0: 0 repeats the operand over the columns. */
+template <typename E, i64 M, int N = 1, i64 ZI = 0, i64 ZO = 0> struct extra {
+    using type = E;
+    static constexpr bool is_there = true;
+    static constexpr i64 m = M, zi = ZI, zo = ZO;
+    static constexpr int n = N;
+};
+struct no_extra {
+    using type = float;
+    static constexpr bool is_there = false;
+    static constexpr i64 m = 0, zi = 0, zo = 0;
+    static constexpr int n = 0;
+};
