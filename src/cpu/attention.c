@@ -1,9 +1,11 @@
-/* Scaled dot-product attention (ONNX Attention-25) and rotary_embedding. One row of queries at a
- * time: scores against every key, softmax, a weighted sum of the values; nothing of size queries x
- * keys is kept. Keys and values are read where they lie: the past's first, then the present's.
- * Computed in float32; float64 inputs lose bits. */
+/* Scaled dot-product attention (ONNX Attention-25) and rotary_embedding. What is plain enough goes
+ * to attend.c, in tiles. The rest takes one row of queries at a time: scores against every key,
+ * softmax, a weighted sum of the values; nothing of size queries x keys is kept. Keys and values
+ * are read where they lie: the past's first, then the present's. Computed in float32; float64
+ * inputs lose bits. */
 #include <math.h>
 
+#include "cpu/attend.h"
 #include "cpu/kernel.h"
 
 /* A tensor as [batch, head, token, entry]; 3-D ones hold the heads side by side in a token. */
@@ -258,12 +260,58 @@ static bool attention_fits(attention_job *job)
            (!job->lengths || hone_tensor_count(job->lengths) == job->q.batch);
 }
 
+static hone_attend_view view_of(const heads *h)
+{
+    return (hone_attend_view){h->t->data, h->by_batch, h->by_head, h->by_token};
+}
+
+/* Whether attend.c takes the whole of it; of shapes and types alone, for scratch asks too. */
+static bool is_plain(const attention_job *job)
+{
+    const hone_attrs_attention *a = &job->call->attrs->attention;
+
+    if (!job->y.t || job->past_k.t || job->lengths || job->qk || a->softcap > 0 ||
+        a->left_window_size >= 0 || a->right_window_size >= 0 || job->keys == 0 ||
+        job->q.tokens < HONE_ATTEND_QUERIES)
+        return false;
+    for (int i = 0; i < 3; i++)
+        if (job->call->in[i]->dtype != HONE_F32)
+            return false;
+    return job->y.t->dtype == HONE_F32 &&
+           (!job->mask || (job->mask->dtype == HONE_F32 && job->mask_keys == job->keys));
+}
+
+static hone_attend attend_of(const attention_job *job)
+{
+    return (hone_attend){
+        .batch = job->q.batch,
+        .heads = job->q.heads,
+        .kv_heads = job->k.heads,
+        .queries = job->q.tokens,
+        .keys = job->keys,
+        .size = job->q.size,
+        .v_size = job->v.size,
+        .q = view_of(&job->q),
+        .k = view_of(&job->k),
+        .v = view_of(&job->v),
+        .y = view_of(&job->y),
+        .mask = job->mask ? job->mask->data : NULL,
+        .mask_by = {job->mask_by[0], job->mask_by[1], job->mask_by[2]},
+        .is_causal = job->call->attrs->attention.is_causal != 0,
+        .scale = job->scale,
+    };
+}
+
 static size_t scratch_attention(const hone_cpu_call *call)
 {
     attention_job job;
 
-    if (!set_attention(call, &job))
+    if (!set_attention(call, &job) || !attention_fits(&job))
         return 0;
+    if (is_plain(&job)) {
+        const hone_attend plain = attend_of(&job);
+        return hone_attend_scratch(&plain, hone_call_threads(call));
+    }
     return (size_t)((3 * job.row_size + job.keys) * hone_call_threads(call)) * sizeof(float);
 }
 
@@ -277,6 +325,11 @@ static hone_status run_attention(const hone_cpu_call *call)
     job.rows = call->scratch;
     join_past(call, hone_call_out(call, 1), &job.past_k, &job.k);
     join_past(call, hone_call_out(call, 2), &job.past_v, &job.v);
+    if (is_plain(&job)) {
+        const hone_attend plain = attend_of(&job);
+        hone_attend_run(&plain, call->scratch, call->pool);
+        return HONE_OK;
+    }
     hone_cpu_for_thread(call, job.q.batch * job.q.heads * job.q.tokens,
                         hone_grain(job.keys * (job.q.size + job.v.size) / 4), attend, &job);
     return HONE_OK;

@@ -25,6 +25,7 @@ static const row rows[] = {
     {"patterns", NULL, false, "operators that exporters spell out become one"},
     {"canonical", NULL, false, "one spelling for each thing; scales and shifts go into weights"},
     {"tables", NULL, false, "what is computed of looked-up rows is computed of the table"},
+    {"attention", NULL, false, "two products around a softmax become attention"},
     {"fold_2", hone_pass_fold, false, "constants that the rules made"},
     {"layout", hone_pass_layout, false, "channels last where it pays: a minimum cut"},
     {"transposes", NULL, false, "transposes meet, cancel and become reshapes or flags"},
@@ -34,6 +35,7 @@ static const row rows[] = {
     {"dead_2", hone_pass_dead, false, "what nobody uses goes"},
     {"regions", hone_pass_regions, false, "pointwise neighbours become one program"},
     {"epilogue", NULL, false, "programs go into the contraction before them"},
+    {"siblings", NULL, false, "contractions of one input become a wider one"},
     {"columns", NULL, false, "short constant operands become lines"},
     {"dead_3", hone_pass_dead, false, "what nobody uses goes"},
 };
