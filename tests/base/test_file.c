@@ -95,6 +95,12 @@ static void test_map_open(void **state)
     assert_non_null(strstr(hone_message(), "not a regular file"));
 }
 
+/* Old kernels have it not, nor has qemu's user mode. */
+static bool has_openat2(void)
+{
+    return syscall(SYS_openat2, -1, "", NULL, (size_t)0) >= 0 || errno != ENOSYS;
+}
+
 static void test_map_open_beneath(void **state)
 {
     static const struct {
@@ -121,9 +127,12 @@ static void test_map_open_beneath(void **state)
         {"pipe", NULL, "not a regular file"},
         {"weights/more", NULL, "Not a directory"},
     };
-    const char *models = strdup(in_folder("models"));
+    const char *models;
 
     (void)state;
+    if (!has_openat2())
+        skip(); /* the next test is for this machine */
+    models = strdup(in_folder("models"));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         hone_map map = {{NULL, 0}, NULL, 0};
         const hone_status st = hone_map_open_beneath(models, cases[i].name, &map);
@@ -183,7 +192,7 @@ static void test_map_open_beneath_on_old_kernels(void **state)
     (void)state;
     assert_true(child >= 0);
     if (child == 0)
-        _exit(hide_openat2() ? wrong_without_openat2(in_folder("models")) : 77);
+        _exit(!has_openat2() || hide_openat2() ? wrong_without_openat2(in_folder("models")) : 77);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     if (WEXITSTATUS(status) == 77)
