@@ -72,3 +72,88 @@ struct no_extra {
     static constexpr i64 m = 0, zi = 0, zo = 0;
     static constexpr int n = 0;
 };
+
+/* ---- types that are moved, compared and counted with ---- */
+
+using u8 = unsigned char;
+using i8 = signed char;
+
+struct flag { /* a bool: 0 or 1 */
+    u8 bits;
+};
+
+__device__ inline float to_float(flag x)
+{
+    return x.bits ? 1.0f : 0.0f;
+}
+__device__ inline float to_float(u8 x)
+{
+    return x;
+}
+__device__ inline float to_float(i8 x)
+{
+    return x;
+}
+__device__ inline float to_float(int x)
+{
+    return (float)x;
+}
+__device__ inline float to_float(i64 x)
+{
+    return (float)x;
+}
+
+/* Toward zero, saturated; NaN gives 0. */
+__device__ inline void from_float(float x, flag &y)
+{
+    y.bits = x != 0;
+}
+__device__ inline void from_float(float x, u8 &y)
+{
+    y = (u8)min(max((int)x, 0), 255);
+}
+__device__ inline void from_float(float x, i8 &y)
+{
+    y = (i8)min(max((int)x, -128), 127);
+}
+__device__ inline void from_float(float x, int &y)
+{
+    y = (int)x;
+}
+__device__ inline void from_float(float x, i64 &y)
+{
+    y = (i64)x;
+}
+
+/* V elements as they lie in memory, moved in pieces of up to 16 bytes: neighbours have to begin at a multiple of their
+ * size, or of 16. */
+template <int V, typename T> struct pack {
+    static constexpr int BYTES = V * sizeof(T);
+    struct alignas(BYTES >= 16 ? 16 : BYTES) {
+        T e[V];
+    } in;
+};
+
+/* x[v] = p[v * STEP]: STEP 0 repeats one element. */
+template <int V, i64 STEP, typename T> __device__ inline void load_pack(float (&x)[V], const T *p)
+{
+    if constexpr (STEP == 1 && V > 1) {
+        const auto all = *(const decltype(pack<V, T>::in) *)p;
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            x[v] = to_float(all.e[v]);
+    } else {
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            x[v] = to_float(p[v * STEP]);
+    }
+}
+
+template <int V, typename T> __device__ inline void store_pack(T *p, const float (&x)[V])
+{
+    decltype(pack<V, T>::in) all;
+#pragma unroll
+    for (int v = 0; v < V; v++)
+        from_float(x[v], all.e[v]);
+    *(decltype(pack<V, T>::in) *)p = all;
+}

@@ -16,12 +16,13 @@ ALLOWED = {
     "cpu": "base op",
     "cuda": "base",
     "kernels": "",
+    "gpu": "base op ir kernels",
     "run": "base op plan cpu cuda",
     "media": "base",
     "ir": "base op",
     "onnx": "base op ir",
     "opt": "base op ir cpu",
-    "build": "base op ir onnx opt plan cpu cuda kernels",
+    "build": "base op ir onnx opt plan cpu cuda kernels gpu",
     "cli": "media",
 }
 # Public headers that a folder may not see: the runtime knows nothing of the builder, nor the builder of pictures.

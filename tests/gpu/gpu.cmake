@@ -13,3 +13,9 @@ target_include_directories(hone_gpu_contraction PRIVATE ${PROJECT_SOURCE_DIR}/sr
 target_link_libraries(hone_gpu_contraction PRIVATE hone_build_static)
 add_test(NAME gpu_contraction COMMAND hone_gpu_contraction cuda quick)
 set_tests_properties(gpu_contraction PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+
+add_executable(hone_gpu_rows gpu/rows.c)
+target_include_directories(hone_gpu_rows PRIVATE ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(hone_gpu_rows PRIVATE hone_build_static)
+add_test(NAME gpu_rows COMMAND hone_gpu_rows cuda quick)
+set_tests_properties(gpu_rows PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)

@@ -1,0 +1,122 @@
+/* What a lowering offers: a kernel of src/kernels with its knobs and its launch, as data. Nothing
+ * is compiled here and no device is needed; the builder compiles text (hone_candidate_text) and the
+ * tuner times it.
+ *
+ * A step may need several kernels (a concatenation copies its inputs one by one): its parts. Of
+ * every part one candidate is chosen; the first offered is the best guess. Parts run in their order
+ * and do not depend on one another. */
+#ifndef HONE_GPU_CANDIDATE_H
+#define HONE_GPU_CANDIDATE_H
+
+#include "base/tensor.h"
+#include "base/text.h"
+#include "kernels/kernels.h"
+#include "op/op.h"
+#include "op/program.h"
+
+/* The device that a plan is for. */
+typedef struct hone_gpu_facts {
+    int arch; /* 90 for compute capability 9.0 */
+    int n_sms;
+    int shared_bytes; /* the most that a block can have */
+} hone_gpu_facts;
+
+typedef enum hone_gpu_arg_kind {
+    HONE_GPU_IN,    /* the address of input `index` */
+    HONE_GPU_OUT,   /* the address of output `index` */
+    HONE_GPU_NUMBER /* eight bytes */
+} hone_gpu_arg_kind;
+
+typedef struct hone_gpu_arg {
+    hone_gpu_arg_kind kind;
+    bool is_joined; /* continues the parameter before it: fields of a struct */
+    int index;
+    int64_t number;
+} hone_gpu_arg;
+
+/* How the constant in[1] has to lie in memory. */
+typedef enum hone_gpu_packing {
+    HONE_GPU_PLAIN,
+    HONE_GPU_TAPS_FIRST, /* [C, 1, taps...] as [taps..., C], in the element type of x */
+} hone_gpu_packing;
+
+#define HONE_GPU_ARGS (HONE_PROGRAM_INPUTS + 6)
+
+typedef struct hone_candidate {
+    struct hone_candidate *next;
+    int part;
+    const hone_kernel_text *kernel;
+    hone_arena *arena;
+    hone_text knobs; /* C++: what stands between the prelude and the kernel's text */
+    hone_text name;  /* "row_softmax<f16,1000,256" until it is closed */
+    uint32_t grid[3], block[3], cluster[3];
+    uint32_t shared_bytes;
+    int n_args;
+    hone_gpu_arg args[HONE_GPU_ARGS];
+    hone_gpu_packing packing;
+} hone_candidate;
+
+/* One step being lowered: as a call of the CPU backend, without data. Constants have theirs. */
+typedef struct hone_lower {
+    hone_arena *arena; /* owns the candidates */
+    hone_gpu_facts device;
+    int op; /* hone_op_id */
+    const hone_attrs *attrs;
+    int n_in, n_out;
+    const hone_tensor *const *in;
+    const hone_tensor *const *out;
+    int n_parts; /* begun so far */
+    hone_candidate *first, *last;
+} hone_lower;
+
+static inline const hone_tensor *hone_lower_in(const hone_lower *lower, int i)
+{
+    return i < lower->n_in ? lower->in[i] : NULL;
+}
+
+static inline const hone_tensor *hone_lower_out(const hone_lower *lower, int i)
+{
+    return i < lower->n_out ? lower->out[i] : NULL;
+}
+
+/* The next candidates are for another part of the step. */
+void hone_lower_part(hone_lower *lower);
+
+/* A candidate of the present part (the first call begins part 0). NULL where the device is older
+ * than the kernel's limit: the lowering then offers others, or none. */
+hone_candidate *hone_lower_candidate(hone_lower *lower, const char *kernel);
+
+/* Knobs, in the order in which the name shows them. */
+void hone_knob_type(hone_candidate *c, const char *name, hone_dtype dtype);
+void hone_knob_word(hone_candidate *c, const char *name,
+                    int bytes); /* an unsigned word of so many */
+void hone_knob_int(hone_candidate *c, const char *name, int64_t value);
+void hone_knob_bool(hone_candidate *c, const char *name, bool value);
+void hone_knob_float(hone_candidate *c, const char *name, float value);
+void hone_knob_double(hone_candidate *c, const char *name, double value);
+/* name(i) is values[i]. */
+void hone_knob_ints(hone_candidate *c, const char *name, const int64_t *values, int n);
+/* index_t: 32 bits where every count and offset of the step fits. */
+void hone_knob_index(hone_candidate *c, int64_t most);
+
+void hone_candidate_in(hone_candidate *c, int index);
+void hone_candidate_out(hone_candidate *c, int index);
+void hone_candidate_number(hone_candidate *c, int64_t number);
+
+/* A grid of one dimension: `work` threads' worth of blocks. false where it is too large. */
+bool hone_launch(hone_candidate *c, int64_t work, int threads);
+
+/* What to compile: prelude, knobs, kernel. In the arena. */
+const char *hone_candidate_text(const hone_candidate *c);
+/* "row_softmax<f16,1000,256>", in the arena. */
+const char *hone_candidate_name(const hone_candidate *c);
+
+/* "f16", "float": the type's name in kernels; NULL where kernels have none. */
+const char *hone_gpu_type(hone_dtype dtype);
+bool hone_gpu_is_float(hone_dtype dtype); /* f32, f16, bf16 */
+
+/* The most elements that a thread can move at once: a divisor of n, and 16 bytes of the smallest
+ * type at most. */
+int hone_gpu_pack(hone_dtype dtype, int64_t n);
+
+#endif

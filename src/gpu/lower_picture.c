@@ -1,0 +1,310 @@
+/* Pooling, depthwise convolution and resizing. */
+#include <math.h>
+
+#include "gpu/lower.h"
+#include "gpu/region.h"
+
+/* ---- pooling ---- */
+
+/* Brings n <= 3 spatial numbers into the last of three places. */
+static void spread(const int64_t *from, int n, int64_t by, int64_t out[3])
+{
+    for (int d = 0; d < 3; d++)
+        out[d] = d < 3 - n ? by : from[d - (3 - n)];
+}
+
+static void knob_window(hone_candidate *c, const hone_window *w)
+{
+    const struct {
+        const char *name;
+        const int64_t *values;
+        int64_t by;
+    } rows[] = {
+        {"IN", w->in, 1},           {"OUT", w->out, 1},           {"KERNEL", w->kernel, 1},
+        {"STRIDE", w->stride, 1},   {"DILATION", w->dilation, 1}, {"PAD", w->pad_begin, 0},
+        {"PAD_END", w->pad_end, 0},
+    };
+
+    for (int i = 0; i < HONE_COUNT(rows); i++) {
+        int64_t three[3];
+        spread(rows[i].values, w->n, rows[i].by, three);
+        hone_knob_ints(c, rows[i].name, three, 3);
+    }
+}
+
+static int64_t layout_of(const hone_lower *lower)
+{
+    return lower->op == HONE_OP_max_pool ? lower->attrs->max_pool.layout
+                                         : lower->attrs->average_pool.layout;
+}
+
+hone_status hone_gpu_pool(hone_lower *lower)
+{
+    const hone_tensor *x = lower->in[0], *y = lower->out[0];
+    const bool is_max = lower->op == HONE_OP_max_pool,
+               is_last = layout_of(lower) == HONE_LAYOUT_LAST;
+    const int64_t channels = x->shape.dim[is_last ? x->shape.rank - 1 : 1];
+    const int best = is_last ? hone_gpu_pack(x->dtype, channels) : 1;
+    hone_window w;
+
+    if (!hone_gpu_is_float(x->dtype) || hone_lower_out(lower, 1) || x->shape.rank > 5)
+        return HONE_OK;
+    HONE_TRY(hone_window_of(lower->op, lower->attrs, &x->shape, NULL, &w));
+    for (int v = best; v >= 1 && v * 4 >= best; v /= 2) {
+        hone_candidate *c = hone_lower_candidate(lower, "pool");
+        if (!c)
+            break;
+        const int64_t count = hone_tensor_count(y) / v;
+        hone_knob_type(c, "T", x->dtype);
+        hone_knob_int(c, "V", v);
+        hone_knob_bool(c, "IS_MAX", is_max);
+        hone_knob_bool(c, "IS_LAST", is_last);
+        hone_knob_int(c, "CHANNELS", channels);
+        hone_knob_int(c, "COUNT", count);
+        knob_window(c, &w);
+        hone_knob_bool(c, "COUNT_PAD", !is_max && lower->attrs->average_pool.count_include_pad);
+        hone_knob_int(c, "THREADS", 128);
+        hone_knob_index(c, count);
+        hone_candidate_out(c, 0);
+        hone_candidate_in(c, 0);
+        hone_launch(c, count, 128);
+    }
+    return HONE_OK;
+}
+
+hone_status hone_gpu_global_pool(hone_lower *lower)
+{
+    const hone_dims *x = &lower->in[0]->shape;
+    const bool is_max = lower->op == HONE_OP_global_max_pool;
+    const bool is_last = lower->attrs->global_average_pool.layout == HONE_LAYOUT_LAST;
+    const int op = is_max ? HONE_OP_reduce_max : HONE_OP_reduce_mean;
+
+    if (x->rank < 2)
+        return HONE_OK;
+    const int64_t channels = x->dim[is_last ? x->rank - 1 : 1];
+    const int64_t pixels = hone_tensor_count(lower->in[0]) / x->dim[0] / channels;
+    return is_last ? hone_gpu_reduce_runs(lower, op, x->dim[0], pixels, channels)
+                   : hone_gpu_reduce_runs(lower, op, x->dim[0] * channels, pixels, 1);
+}
+
+/* ---- depthwise convolution ---- */
+
+static bool takes_depthwise(const hone_lower *lower)
+{
+    const hone_attrs_conv *a = &lower->attrs->conv;
+    const hone_tensor *x = lower->in[0], *w = lower->in[1], *bias = hone_lower_in(lower, 2);
+
+    return a->layout == HONE_LAYOUT_LAST && x->shape.rank == 4 && hone_gpu_is_float(x->dtype) &&
+           hone_gpu_is_float(lower->out[0]->dtype) && w->shape.dim[1] == 1 &&
+           a->group == x->shape.dim[3] && w->shape.dim[0] == a->group && w->shape.dim[2] <= 7 &&
+           w->shape.dim[3] <= 7 && (!bias || hone_gpu_is_float(bias->dtype));
+}
+
+static bool depthwise_region(const hone_lower *lower, hone_gpu_region *region)
+{
+    static const hone_instr copy = {.op = HONE_SCALAR_copy};
+    static const hone_program plain = {1, 1, &copy};
+    const hone_program *program = lower->attrs->conv.program;
+
+    *region = (hone_gpu_region){.program = program ? program : &plain,
+                                .has_accumulator = true,
+                                .dims = &lower->out[0]->shape,
+                                .out = lower->out[0]->dtype};
+    region->n_in = region->program->n_in - 1;
+    for (int k = 0; k < region->n_in; k++) {
+        region->in[k] = hone_lower_in(lower, 3 + k);
+        region->arg[k] = 3 + k;
+        if (!region->in[k])
+            return false;
+    }
+    return true;
+}
+
+static void knob_depthwise(hone_candidate *c, const hone_window *w, int64_t channels)
+{
+    hone_knob_int(c, "C", channels);
+    hone_knob_int(c, "H", w->in[0]);
+    hone_knob_int(c, "W", w->in[1]);
+    hone_knob_int(c, "OH", w->out[0]);
+    hone_knob_int(c, "OW", w->out[1]);
+    hone_knob_int(c, "KH", w->kernel[0]);
+    hone_knob_int(c, "KW", w->kernel[1]);
+    hone_knob_int(c, "SH", w->stride[0]);
+    hone_knob_int(c, "SW", w->stride[1]);
+    hone_knob_int(c, "DH", w->dilation[0]);
+    hone_knob_int(c, "DW", w->dilation[1]);
+    hone_knob_int(c, "PH", w->pad_begin[0]);
+    hone_knob_int(c, "PW", w->pad_begin[1]);
+}
+
+static void offer_depthwise(hone_lower *lower, const hone_gpu_region *region,
+                            const hone_gpu_map *map, const hone_window *w, const int shape[2])
+{
+    const hone_tensor *x = lower->in[0], *bias = hone_lower_in(lower, 2);
+    const int v = shape[0], along = shape[1];
+    const int64_t channels = x->shape.dim[3];
+    const int64_t count =
+        x->shape.dim[0] * w->out[0] * ((w->out[1] + along - 1) / along) * (channels / v);
+    hone_candidate *c = hone_lower_candidate(lower, "depthwise");
+
+    if (!c)
+        return;
+    hone_knob_type(c, "T", x->dtype);
+    hone_knob_type(c, "TB", bias ? bias->dtype : HONE_F32);
+    hone_knob_type(c, "TY", lower->out[0]->dtype);
+    knob_depthwise(c, w, channels);
+    hone_knob_int(c, "V", v);
+    hone_knob_int(c, "ALONG", along);
+    hone_knob_bool(c, "HAS_BIAS", bias != NULL);
+    hone_knob_int(c, "COUNT", count);
+    hone_knob_int(c, "THREADS", 128);
+    hone_gpu_region_emit(c, region, map, v);
+    hone_candidate_out(c, 0);
+    hone_candidate_in(c, 0);
+    hone_candidate_in(c, 1);
+    hone_candidate_in(c, bias ? 2 : 1);
+    hone_gpu_region_args(c, region);
+    c->packing = HONE_GPU_TAPS_FIRST;
+    hone_launch(c, count, 128);
+}
+
+hone_status hone_gpu_depthwise(hone_lower *lower)
+{
+    static const int shapes[][2] = {{4, 2}, {2, 4}, {8, 1}, {8, 2}, {2, 2}, {4, 4}, {1, 2}};
+    hone_gpu_region region;
+    hone_gpu_map map;
+    hone_window w;
+
+    if (!takes_depthwise(lower) || !depthwise_region(lower, &region))
+        return HONE_OK;
+    HONE_TRY(
+        hone_window_of(lower->op, lower->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &w));
+    const int most = HONE_MIN(hone_gpu_pack(lower->in[0]->dtype, lower->in[0]->shape.dim[3]),
+                              hone_gpu_region_pack(&region, &map));
+    for (int i = 0; i < HONE_COUNT(shapes); i++)
+        if (shapes[i][0] <= most)
+            offer_depthwise(lower, &region, &map, &w, shapes[i]);
+    return HONE_OK;
+}
+
+/* ---- resizing ---- */
+
+typedef struct resizing {
+    int64_t h, w, oh, ow, inner;
+    double scale[2], shift[2]; /* input position = scale * i + shift */
+} resizing;
+
+/* The input position of output i is affine in i for every mode but crops. */
+static bool affine_of(int64_t mode, int64_t n_in, int64_t n_out, double by, double *scale,
+                      double *shift)
+{
+    const double n = (double)n_in, length = by * n;
+
+    *scale = 1 / by;
+    *shift = 0.5 / by - 0.5;
+    switch (mode) {
+    case HONE_COORD_ALIGN_CORNERS:
+        *scale = length == 1 ? 0 : (n - 1) / (length - 1);
+        *shift = 0;
+        return true;
+    case HONE_COORD_ASYMMETRIC: *shift = 0; return true;
+    case HONE_COORD_TF_HALF_PIXEL_FOR_NN: *shift = 0.5 / by; return true;
+    case HONE_COORD_HALF_PIXEL_SYMMETRIC:
+        *shift += n / 2 * (1 - (double)n_out / length);
+        return true;
+    case HONE_COORD_PYTORCH_HALF_PIXEL:
+        if (n_out == 1) {
+            *scale = 0;
+            *shift = -0.5;
+        }
+        return true;
+    default: return mode == HONE_COORD_HALF_PIXEL;
+    }
+}
+
+/* The place of an axis among the scales; -1 where it has none. */
+static int place_of(const hone_attrs_resize *a, int axis, int rank)
+{
+    if (a->axes.n == 0)
+        return axis;
+    for (int i = 0; i < a->axes.n; i++)
+        if (a->axes.v[i] == axis || a->axes.v[i] + rank == axis)
+            return i;
+    return -1;
+}
+
+static double scale_of(const hone_lower *lower, int axis)
+{
+    const hone_tensor *scales = hone_lower_in(lower, 2), *x = lower->in[0];
+    const int place = place_of(&lower->attrs->resize, axis, x->shape.rank);
+
+    if (place >= 0 && scales && scales->data && hone_tensor_count(scales) > place)
+        return hone_element_double(scales->dtype, scales->data, place);
+    return (double)lower->out[0]->shape.dim[axis] / (double)x->shape.dim[axis];
+}
+
+/* One axis or two neighbouring ones that change. */
+static bool resizing_of(const hone_lower *lower, resizing *r)
+{
+    const hone_dims *x = &lower->in[0]->shape, *y = &lower->out[0]->shape;
+    const hone_attrs_resize *a = &lower->attrs->resize;
+    int first = -1, last = -1;
+
+    for (int d = 0; d < x->rank; d++)
+        if (x->dim[d] != y->dim[d]) {
+            first = first < 0 ? d : first;
+            last = d;
+        }
+    if (first < 0 || last > first + 1 || a->antialias || a->mode == HONE_RESIZE_CUBIC ||
+        a->keep_aspect_ratio_policy != 0)
+        return false;
+    *r = (resizing){
+        .h = 1, .w = x->dim[last], .oh = 1, .ow = y->dim[last], .inner = 1, .scale = {1}};
+    for (int d = last + 1; d < x->rank; d++)
+        r->inner *= x->dim[d];
+    if (last > first) {
+        r->h = x->dim[first];
+        r->oh = y->dim[first];
+        if (!affine_of(a->coordinate_transformation_mode, r->h, r->oh, scale_of(lower, first),
+                       &r->scale[0], &r->shift[0]))
+            return false;
+    }
+    return affine_of(a->coordinate_transformation_mode, r->w, r->ow, scale_of(lower, last),
+                     &r->scale[1], &r->shift[1]);
+}
+
+hone_status hone_gpu_resize(hone_lower *lower)
+{
+    const hone_tensor *x = lower->in[0];
+    resizing r;
+
+    if (!hone_gpu_is_float(x->dtype) || !resizing_of(lower, &r))
+        return HONE_OK;
+    const int best = hone_gpu_pack(x->dtype, r.inner);
+    for (int v = best; v >= 1 && v * 4 >= best; v /= 2) {
+        hone_candidate *c = hone_lower_candidate(lower, "resize");
+        if (!c)
+            break;
+        const int64_t count = hone_tensor_count(lower->out[0]) / v;
+        hone_knob_type(c, "T", x->dtype);
+        hone_knob_int(c, "V", v);
+        hone_knob_int(c, "H", r.h);
+        hone_knob_int(c, "W", r.w);
+        hone_knob_int(c, "OH", r.oh);
+        hone_knob_int(c, "OW", r.ow);
+        hone_knob_int(c, "INNER", r.inner);
+        hone_knob_double(c, "SCALE_H", r.scale[0]);
+        hone_knob_double(c, "SHIFT_H", r.shift[0]);
+        hone_knob_double(c, "SCALE_W", r.scale[1]);
+        hone_knob_double(c, "SHIFT_W", r.shift[1]);
+        hone_knob_bool(c, "IS_LINEAR", lower->attrs->resize.mode == HONE_RESIZE_LINEAR);
+        hone_knob_int(c, "ROUND", lower->attrs->resize.nearest_mode);
+        hone_knob_int(c, "COUNT", count);
+        hone_knob_int(c, "THREADS", 128);
+        hone_knob_index(c, count);
+        hone_candidate_out(c, 0);
+        hone_candidate_in(c, 0);
+        hone_launch(c, count, 128);
+    }
+    return HONE_OK;
+}

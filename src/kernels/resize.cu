@@ -1,0 +1,61 @@
+/* Pictures brought to another height and width: nearest or linear. The tensor is [.., H, W, INNER]; a thread has V
+ * elements of an output pixel. Where an output position lies in the input is SCALE * i + SHIFT, in double, so that nearest
+ * neighbours are those of the definition.
+ *
+ * Knobs: T; V; H, W, OH, OW, INNER; SCALE_H, SHIFT_H, SCALE_W, SHIFT_W; IS_LINEAR; ROUND as nearest_mode is numbered in
+ * attrs.def; COUNT threads with work; THREADS. Limits: compute capability 7.0. */
+#include "device.cuh"
+
+__device__ inline int nearest(double x, int n)
+{
+    const double at = ROUND == 0 ? ceil(x - 0.5) : ROUND == 1 ? floor(x + 0.5) : ROUND == 2 ? floor(x) : ceil(x);
+    return min(max((int)at, 0), n - 1);
+}
+
+/* The two neighbours of a position, and the weight of the second. */
+struct between {
+    int low, high;
+    float part;
+
+    __device__ between(double x, int n)
+    {
+        const double at = floor(x);
+        low = min(max((int)at, 0), n - 1);
+        high = min(max((int)at + 1, 0), n - 1);
+        part = (float)(x - at);
+    }
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS) resize(T *y, const T *x)
+{
+    const index_t number = (index_t)blockIdx.x * THREADS + threadIdx.x;
+    constexpr int PACKS = INNER / V;
+
+    let_successor_begin();
+    wait_for_predecessor();
+    if (number >= COUNT)
+        return;
+    const int c = number % PACKS * V;
+    index_t rest = number / PACKS;
+    const double w = (double)(rest % OW) * SCALE_W + SHIFT_W;
+    rest /= OW;
+    const double h = (double)(rest % OH) * SCALE_H + SHIFT_H;
+    const T *from = x + (i64)(rest / OH) * H * W * INNER + c;
+    float out[V];
+
+    if constexpr (IS_LINEAR) {
+        const between p(h, H), q(w, W);
+        float a[V], b[V], e[V], f[V];
+        load_pack<V, 1>(a, from + ((i64)p.low * W + q.low) * INNER);
+        load_pack<V, 1>(b, from + ((i64)p.low * W + q.high) * INNER);
+        load_pack<V, 1>(e, from + ((i64)p.high * W + q.low) * INNER);
+        load_pack<V, 1>(f, from + ((i64)p.high * W + q.high) * INNER);
+        for (int i = 0; i < V; i++) {
+            const float top = a[i] + (b[i] - a[i]) * q.part, bottom = e[i] + (f[i] - e[i]) * q.part;
+            out[i] = top + (bottom - top) * p.part;
+        }
+    } else {
+        load_pack<V, 1>(out, from + ((i64)nearest(h, H) * W + nearest(w, W)) * INNER);
+    }
+    store_pack<V>(y + (i64)number * V, out);
+}

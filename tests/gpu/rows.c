@@ -1,0 +1,444 @@
+/* The kernels of rows, pictures and movement on a real GPU: hone_gpu_rows [DEVICE [quick]]
+ *
+ * Each case of support/rows.h runs on random inputs, every candidate of every part in turn, against
+ * the CPU backend in float32. Outputs are poisoned before and followed by guard bytes. The fastest
+ * candidate is timed in a graph of LAUNCHES of it, data in the L2. `quick`: the first candidate
+ * alone, untimed. Exit status 77 where there is no GPU or no NVRTC. */
+#include <math.h>
+
+#include "cpu/cpu.h"
+#include "cuda/graph.h"
+#include "cuda/memory.h"
+#include "cuda/nvrtc.h"
+#include "cuda/staging.h"
+#include "cuda/stream.h"
+#include "support/rows.h"
+
+enum {
+    POISON = 0xA5,
+    GUARD = 256, /* bytes behind an output */
+    LAUNCHES = 20,
+    REPLAYS = 15,
+    MOST = 8, /* candidates of a part that are tried */
+    SKIPPED = 77
+};
+
+typedef struct bench {
+    hone_cuda_device *device;
+    const hone_nvrtc *nvrtc;
+    CUstream stream;
+    hone_cuda_staging *staging;
+    hone_arena *arena;
+    bool is_quick;
+    row_step s;
+    hone_cuda_memory in[ROW_TENSORS], out[ROW_TENSORS];
+    hone_tensor want[ROW_TENSORS]; /* by the CPU */
+    double worst;                  /* error over tolerance */
+    int n_tried;
+} bench;
+
+static uint32_t random_bits(void)
+{
+    static uint64_t state = 0x9e3779b97f4a7c15u;
+
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 32);
+}
+
+static void *room(bench *b, size_t size)
+{
+    return hone_arena_alloc_aligned(b->arena, size + GUARD, 64);
+}
+
+/* ---- inputs and answers ---- */
+
+static void fill(bench *b, int i)
+{
+    hone_tensor *t = &b->s.in[i];
+    const int64_t n = hone_tensor_count(t);
+
+    if (t->data)
+        return;
+    hone_dims_size(t->dtype, &t->shape, &t->size);
+    t->data = room(b, t->size);
+    for (int64_t k = 0; k < n; k++)
+        if (b->s.below[i])
+            hone_element_set_int(t->dtype, t->data, k, random_bits() % b->s.below[i]);
+        else if (t->dtype == HONE_BOOL)
+            ((uint8_t *)t->data)[k] = random_bits() & 1;
+        else
+            hone_element_set_double(t->dtype, t->data, k, random_bits() / 4294967296.0 * 4 - 2);
+}
+
+/* Small floats as float32, which every CPU kernel takes. */
+static hone_tensor widened(bench *b, const hone_tensor *t, bool has_data)
+{
+    hone_tensor w = *t;
+
+    if (t->dtype == HONE_F16 || t->dtype == HONE_BF16)
+        w.dtype = HONE_F32;
+    hone_dims_size(w.dtype, &w.shape, &w.size);
+    if (w.dtype == t->dtype && has_data)
+        return w;
+    w.data = room(b, w.size);
+    for (int64_t k = 0; has_data && k < hone_tensor_count(t); k++)
+        ((float *)w.data)[k] = (float)hone_element_double(t->dtype, t->data, k);
+    return w;
+}
+
+static hone_status oracle(bench *b)
+{
+    hone_tensor in[ROW_TENSORS], *ins[ROW_TENSORS] = {NULL}, *outs[ROW_TENSORS];
+    const hone_cpu_env env = {0};
+
+    for (int i = 0; i < b->s.n_in; i++)
+        if (b->s.ins[i]) {
+            in[i] = widened(b, &b->s.in[i], true);
+            ins[i] = &in[i];
+        }
+    for (int k = 0; k < b->s.n_out; k++) {
+        b->want[k] = widened(b, &b->s.out[k], false);
+        if (b->s.lower.op == HONE_OP_cast) { /* the type is the operator */
+            b->want[k].dtype = b->s.out[k].dtype;
+        }
+        outs[k] = &b->want[k];
+    }
+    hone_cpu_call call = {.op = b->s.lower.op,
+                          .attrs = &b->s.attrs,
+                          .n_in = b->s.n_in,
+                          .n_out = b->s.n_out,
+                          .in = ins,
+                          .out = outs,
+                          .env = &env};
+    return hone_cpu_run_once(&call);
+}
+
+/* Weights as the candidate wants them. */
+static const void *packed(bench *b, const hone_candidate *c, int i)
+{
+    const hone_tensor *w = &b->s.in[i];
+    const size_t size = (size_t)hone_dtype_bits(w->dtype) / 8;
+
+    if (i != 1 || c->packing != HONE_GPU_TAPS_FIRST)
+        return w->data;
+    const int64_t channels = w->shape.dim[0], taps = hone_tensor_count(w) / channels;
+    char *to = room(b, w->size);
+    for (int64_t k = 0; k < channels * taps; k++)
+        memcpy(to + (size_t)(k % taps * channels + k / taps) * size,
+               (const char *)w->data + (size_t)k * size, size);
+    return to;
+}
+
+static hone_status upload(bench *b)
+{
+    for (int i = 0; i < b->s.n_in; i++)
+        if (b->s.ins[i]) {
+            HONE_TRY(hone_cuda_memory_init(b->device, b->s.in[i].size, b->stream, &b->in[i]));
+            HONE_TRY(hone_cuda_upload(b->staging, b->stream, b->in[i].at,
+                                      packed(b, b->s.lower.first, i), b->s.in[i].size));
+        }
+    for (int k = 0; k < b->s.n_out; k++)
+        HONE_TRY(hone_cuda_memory_init(b->device, b->s.out[k].size + GUARD, b->stream, &b->out[k]));
+    return HONE_OK;
+}
+
+static void drop(bench *b)
+{
+    for (int i = 0; i < ROW_TENSORS; i++) {
+        if (b->in[i].size)
+            hone_cuda_memory_fini(b->device, b->stream, &b->in[i]);
+        if (b->out[i].size)
+            hone_cuda_memory_fini(b->device, b->stream, &b->out[i]);
+        b->in[i] = b->out[i] = (hone_cuda_memory){0};
+    }
+}
+
+/* ---- launches ---- */
+
+typedef struct loaded {
+    const hone_candidate *c;
+    CUmodule module;
+    uint64_t slots[HONE_GPU_ARGS];
+    void *args[HONE_GPU_ARGS];
+    hone_cuda_launch launch;
+} loaded;
+
+static void bind(bench *b, loaded *l)
+{
+    int n = 0;
+
+    for (int i = 0; i < l->c->n_args; i++) {
+        const hone_gpu_arg *a = &l->c->args[i];
+        l->slots[i] = a->kind == HONE_GPU_IN    ? b->in[a->index].at
+                      : a->kind == HONE_GPU_OUT ? b->out[a->index].at
+                                                : (uint64_t)a->number;
+        if (!a->is_joined)
+            l->args[n++] = &l->slots[i];
+    }
+    l->launch.args = l->args;
+}
+
+static hone_status load(bench *b, const hone_candidate *c, loaded *l)
+{
+    const hone_cuda_kernel_options o = {.shared_bytes = c->shared_bytes};
+    const char *const options[] = {"--diag-suppress=177"};
+    const hone_nvrtc_job job = {.source = {c->kernel->name, hone_candidate_text(c)},
+                                .arch = b->device->info.arch,
+                                .options = options,
+                                .n_options = 1};
+    hone_nvrtc_result result;
+    hone_cuda_kernel kernel;
+
+    *l = (loaded){.c = c};
+    HONE_TRY(hone_nvrtc_compile(b->nvrtc, NULL, &job, &result));
+    const hone_status st =
+        hone_cuda_module_load(b->device, result.image, c->kernel->name, &l->module);
+    hone_nvrtc_result_fini(NULL, &result);
+    HONE_TRY(st);
+    HONE_TRY(hone_cuda_kernel_find(b->device, l->module, c->kernel->name, &o, &kernel));
+    l->launch.function = kernel.function;
+    l->launch.shared_bytes = c->shared_bytes;
+    memcpy(l->launch.grid, c->grid, sizeof c->grid);
+    memcpy(l->launch.block, c->block, sizeof c->block);
+    memcpy(l->launch.cluster, c->cluster, sizeof c->cluster);
+    bind(b, l);
+    return HONE_OK;
+}
+
+static int compare_floats(const void *x, const void *y)
+{
+    const float a = *(const float *)x, b = *(const float *)y;
+
+    return (a > b) - (a < b);
+}
+
+/* Microseconds of one launch among LAUNCHES, each waiting for the one before. */
+static hone_status time_graph(bench *b, const loaded *l, float *us)
+{
+    hone_cuda_graph *graph = NULL;
+    hone_cuda_exec *exec = NULL;
+    CUevent start = NULL, end = NULL;
+    CUgraphNode node = NULL;
+    float times[REPLAYS];
+    hone_status st;
+
+    HONE_TRY_OUT(hone_cuda_event_create(b->device, true, &start));
+    HONE_TRY_OUT(hone_cuda_event_create(b->device, true, &end));
+    HONE_TRY_OUT(hone_cuda_graph_create(b->device, &graph));
+    for (int k = 0; k < LAUNCHES; k++) {
+        const hone_cuda_edge edge = {node, true};
+        HONE_TRY_OUT(hone_cuda_graph_kernel(graph, &l->launch, &edge, k > 0, &node));
+    }
+    HONE_TRY_OUT(hone_cuda_exec_create(graph, b->stream, &exec));
+    for (int i = -3; i < REPLAYS; i++) { /* the first three warm up */
+        HONE_TRY_OUT(HONE_CU(b->device, cuEventRecord, start, b->stream));
+        HONE_TRY_OUT(hone_cuda_exec_launch(exec, b->stream));
+        HONE_TRY_OUT(HONE_CU(b->device, cuEventRecord, end, b->stream));
+        HONE_TRY_OUT(HONE_CU(b->device, cuEventSynchronize, end));
+        HONE_TRY_OUT(HONE_CU(b->device, cuEventElapsedTime, &times[i < 0 ? 0 : i], start, end));
+    }
+    qsort(times, REPLAYS, sizeof times[0], compare_floats);
+    *us = times[REPLAYS / 2] * 1000 / LAUNCHES;
+out:
+    hone_cuda_exec_destroy(exec);
+    hone_cuda_graph_destroy(graph);
+    hone_cuda_event_destroy(b->device, end);
+    hone_cuda_event_destroy(b->device, start);
+    return st;
+}
+
+/* ---- one case ---- */
+
+static double tolerance_of(hone_dtype dtype)
+{
+    return dtype == HONE_F16 ? 2e-3 : dtype == HONE_BF16 ? 1.6e-2 : dtype == HONE_F32 ? 2e-5 : 0;
+}
+
+static hone_status compare(bench *b, int k)
+{
+    const hone_tensor *t = &b->s.out[k];
+    const double tolerance = tolerance_of(t->dtype);
+    unsigned char *found = room(b, t->size);
+
+    HONE_TRY(hone_cuda_download(b->staging, b->stream, found, b->out[k].at, t->size + GUARD));
+    for (size_t i = t->size; i < t->size + GUARD; i++)
+        if (found[i] != POISON)
+            return hone_error(HONE_ERR_DEVICE, "output %d: byte %zu behind it is written", k,
+                              i - t->size);
+    for (int64_t i = 0; i < hone_tensor_count(t); i++) {
+        const double x = hone_element_double(t->dtype, found, i);
+        const double want = hone_element_double(b->want[k].dtype, b->want[k].data, i);
+        const double error = fabs(x - want) / (1 + fabs(want));
+        if (!(error <= tolerance) && !(isnan(x) && isnan(want)) && x != want)
+            return hone_error(HONE_ERR_DEVICE, "output %d: element %lld is %g; it has to be %g", k,
+                              (long long)i, x, want);
+        if (tolerance > 0)
+            b->worst = fmax(b->worst, error / tolerance);
+    }
+    return HONE_OK;
+}
+
+static hone_status poison(bench *b)
+{
+    for (int k = 0; k < b->s.n_out; k++)
+        HONE_TRY(
+            HONE_CU(b->device, cuMemsetD8Async, b->out[k].at, POISON, b->out[k].size, b->stream));
+    return HONE_OK;
+}
+
+/* The candidate number `which` of every part (the last where there are fewer), or NULL. */
+static const hone_candidate *choose(const bench *b, int part, int which)
+{
+    const hone_candidate *c = NULL;
+
+    for (const hone_candidate *i = b->s.lower.first; i; i = i->next)
+        if (i->part == part && which-- >= 0)
+            c = i;
+    return c;
+}
+
+static int most_of(const bench *b)
+{
+    int n[ROW_TENSORS] = {0}, most = 0;
+
+    for (const hone_candidate *i = b->s.lower.first; i; i = i->next)
+        most = HONE_MAX(most, ++n[i->part]);
+    return b->is_quick ? 1 : HONE_MIN(most, MOST);
+}
+
+/* Runs the parts' candidates number `which`, checks the answers, and times them. */
+static hone_status run_choice(bench *b, int which, float *us)
+{
+    loaded parts[ROW_TENSORS] = {{0}};
+    hone_status st;
+    int n = 0;
+
+    *us = 0;
+    HONE_TRY_OUT(poison(b));
+    for (; n < b->s.lower.n_parts; n++) {
+        HONE_TRY_OUT(load(b, choose(b, n, which), &parts[n]));
+        HONE_TRY_OUT(hone_cuda_launch_on(b->device, b->stream, &parts[n].launch));
+    }
+    HONE_TRY_OUT(hone_cuda_stream_wait(b->device, b->stream));
+    for (int k = 0; k < b->s.n_out; k++)
+        HONE_TRY_OUT(compare(b, k));
+    for (int p = 0; p < n && !b->is_quick; p++) {
+        float part_us = 0;
+        HONE_TRY_OUT(time_graph(b, &parts[p], &part_us));
+        *us += part_us;
+    }
+    b->n_tried++;
+out:
+    for (int p = 0; p < ROW_TENSORS; p++)
+        hone_cuda_module_unload(b->device, parts[p].module);
+    return st;
+}
+
+static double bytes_of(const bench *b)
+{
+    double bytes = 0;
+
+    /* What a gather or a slice leaves out is not read. */
+    for (int k = 0; k < b->s.n_out; k++)
+        bytes += (double)b->s.out[k].size;
+    const double out = bytes;
+    for (int i = 0; i < b->s.n_in; i++)
+        if (b->s.ins[i])
+            bytes += b->s.lower.op == HONE_OP_gather || b->s.lower.op == HONE_OP_slice
+                         ? (i == 0 ? out : 0)
+                         : (double)b->s.in[i].size;
+    return bytes;
+}
+
+static hone_status run_case(bench *b, const row_case *c, float *first, float *best,
+                            const char **name)
+{
+    const hone_gpu_facts facts = {.arch = b->device->info.major * 10 + b->device->info.minor,
+                                  .n_sms = b->device->info.multiprocessors,
+                                  .shared_bytes = b->device->info.shared_per_block};
+
+    b->worst = 0;
+    b->n_tried = 0;
+    HONE_TRY(row_lower(b->arena, c, facts, &b->s));
+    if (!b->s.lower.first)
+        return hone_error(HONE_ERR_DEVICE, "nothing is offered");
+    for (int i = 0; i < b->s.n_in; i++)
+        if (b->s.ins[i])
+            fill(b, i);
+    HONE_TRY(oracle(b));
+    HONE_TRY(upload(b));
+    for (int which = 0; which < most_of(b); which++) {
+        float us;
+        HONE_TRY(run_choice(b, which, &us));
+        if (which == 0)
+            *first = us;
+        if (which == 0 || us < *best) {
+            *best = us;
+            *name = hone_candidate_name(choose(b, 0, which));
+        }
+    }
+    return HONE_OK;
+}
+
+static int run_cases(bench *b)
+{
+    int failed = 0;
+
+    printf("%-28s %7s %7s %6s %6s %2s  %s\n", "operator", "us", "first", "GB/s", "error", "n",
+           "fastest; inputs");
+    for (int i = 0; i < ROW_CASES; i++) {
+        const row_case *c = &row_cases[i];
+        const char *name = "";
+        float first = 0, best = 0;
+        if (hone_arena_create(NULL, 0, &b->arena) != HONE_OK)
+            return failed + 1;
+        const hone_status st = run_case(b, c, &first, &best, &name);
+        failed += st != HONE_OK;
+        if (st == HONE_OK)
+            printf("%-28s %7.2f %7.2f %6.0f %6.2f %2d  %s; %s\n", c->op, best, first,
+                   best > 0 ? bytes_of(b) / best * 1e-3 : 0, b->worst, b->n_tried, name, c->in);
+        else
+            printf("%-28s FAIL  %s; %s: %s\n", c->op, c->in, c->attrs, hone_message());
+        fflush(stdout);
+        drop(b);
+        hone_arena_destroy(b->arena);
+        if (hone_cuda_device_status(b->device) != HONE_OK)
+            return failed;
+    }
+    return failed;
+}
+
+static hone_status open_all(bench *b, const char *label)
+{
+    const hone_cuda *cu;
+    int ordinal;
+
+    HONE_TRY(hone_cuda_ordinal_parse(label, &ordinal));
+    HONE_TRY(hone_cuda_open(&cu));
+    HONE_TRY(hone_nvrtc_open(&b->nvrtc));
+    HONE_TRY(hone_cuda_device_open(cu, ordinal, NULL, &b->device));
+    HONE_TRY(hone_cuda_enter(b->device));
+    HONE_TRY(hone_cuda_stream_create(b->device, 0, &b->stream));
+    return hone_cuda_staging_create(b->device, 4 << 20, &b->staging);
+}
+
+int main(int argc, char **argv)
+{
+    bench b = {.is_quick = argc > 2 && strcmp(argv[2], "quick") == 0};
+    int failed;
+
+    hone_cpu_init();
+    const hone_status st = open_all(&b, argc > 1 ? argv[1] : "cuda");
+    if (st != HONE_OK) {
+        printf("SKIP %s\n", hone_message());
+        return st == HONE_ERR_UNSUPPORTED || !b.device ? SKIPPED : 1;
+    }
+    printf("%s\n", b.device->label);
+    failed = run_cases(&b);
+    printf("%d cases, %d failed; error is a part of the tolerance\n", ROW_CASES, failed);
+    hone_cuda_staging_destroy(b.staging);
+    hone_cuda_stream_destroy(b.device, b.stream);
+    hone_cuda_leave(b.device);
+    hone_cuda_device_close(b.device);
+    return failed != 0;
+}

@@ -1,0 +1,195 @@
+/* Lowerings offer what they should, as text that does not change unseen; and every candidate of the
+ * cases compiles for every architecture. Without NVRTC the latter is skipped, with the reason. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "cuda/nvrtc.h"
+#include "support/rows.h"
+
+static const char *const archs[] = {"sm_75",   "sm_80",   "sm_86",   "sm_87",   "sm_89",  "sm_90a",
+                                    "sm_100a", "sm_103a", "sm_110a", "sm_120a", "sm_121a"};
+enum {
+    ARCHS = sizeof archs / sizeof *archs,
+    THREADS = 2
+};
+
+static const hone_nvrtc *nvrtc;
+static const hone_gpu_facts facts = {.arch = 75, .n_sms = 132, .shared_bytes = 65536};
+static hone_arena *arena;
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (hone_nvrtc_open(&nvrtc) != HONE_OK)
+        printf("SKIP %s\n", hone_message());
+    return hone_arena_create(NULL, 0, &arena);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    hone_arena_destroy(arena);
+    return 0;
+}
+
+static row_step lowered(const row_case *c)
+{
+    row_step s;
+
+    if (row_lower(arena, c, facts, &s) != HONE_OK)
+        fail_msg("%s(%s): %s", c->op, c->in, hone_message());
+    return s;
+}
+
+static void test_lower_offers_every_case(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROW_CASES; i++) {
+        const row_step s = lowered(&row_cases[i]);
+        if (!s.lower.first)
+            fail_msg("%s(%s): nothing is offered", row_cases[i].op, row_cases[i].in);
+        for (const hone_candidate *c = s.lower.first; c; c = c->next) {
+            assert_true(c->part < s.lower.n_parts);
+            assert_true(c->grid[0] > 0 && c->block[0] * c->block[1] <= 1024);
+        }
+    }
+}
+
+static void test_lower_names_candidates(void **state)
+{
+    static const struct {
+        row_case c;
+        const char *name;
+    } golden[] = {
+        {{"softmax", "axis=-1", "f16 12x1000", 1}, "row_softmax<f16,f16,1000,1,12,8,128,0>"},
+        {{"relu", "", "f32 1000", 1}, "pointwise<f32,4,250,128>"},
+        {{"gather", "axis=0", "f16 30522x768; i64 1x128", 1},
+         "gather<uint4,i64,96,30522,128,12288,128>"},
+        {{"reduce_mean", "", "f16 1x7x7x2048; i64 [1,2]", 1},
+         "row_reduce<f16,f16,49,2048,2048,8,256,0,1>"},
+        {{"transpose", "perm=[0,2,3,1]", "f16 1x96x56x56", 1},
+         "copy_tile<u16,2,3136x96,1x3136,0,96>"},
+    };
+
+    (void)state;
+    for (int i = 0; i < HONE_COUNT(golden); i++) {
+        const row_step s = lowered(&golden[i].c);
+        assert_non_null(s.lower.first);
+        assert_string_equal(hone_candidate_name(s.lower.first), golden[i].name);
+    }
+}
+
+static void test_lower_declines(void **state)
+{
+    static const row_case none[] = {
+        {"add", "", "i64 3; i64 3", 1},                /* float32 would lose bits */
+        {"reduce_sum", "", "f32 2x3x4; i64 [0,2]", 1}, /* two runs of axes */
+        {"resize", "mode=cubic", "f32 1x1x4x4; -; -; i64 [1,1,8,8]", 1},
+        {"relu", "", "f32 0x3", 1},
+        {"conv", "group=1, layout=last", "f32 1x9x9x4; f32 4x4x3x3", 1}, /* a contraction */
+    };
+
+    (void)state;
+    for (int i = 0; i < HONE_COUNT(none); i++)
+        assert_null(lowered(&none[i]).lower.first);
+}
+
+static void test_region_text(void **state)
+{
+    static const row_case c = {"pointwise", "program=(x0, x1) { r2 = add x0 x1; r3 = relu r2 }",
+                               "f16 4x6x16; f32 6x1", 1};
+
+    (void)state;
+    const row_step s = lowered(&c);
+    assert_non_null(s.lower.first);
+    assert_string_equal(
+        s.lower.first->knobs.data,
+        "\nusing TY = float;\nconstexpr int V = 8;\nconstexpr int COUNT = 48;\n"
+        "constexpr int THREADS = 128;\nusing index_t = u32;\n"
+        "struct region_inputs {\n    const f16 *p0;\n    const float *p1;\n};\n"
+        "__device__ inline float scalar_relu(float a)\n"
+        "{\n    return a < 0.0f ? 0.0f : a;\n}\n"
+        "__device__ inline float scalar_add(float a, float b)\n{\n    return a + b;\n}\n"
+        "__device__ inline float program(float x0, float x1)\n{\n"
+        "    const float r2 = scalar_add(x0, x1);\n"
+        "    const float r3 = scalar_relu(r2);\n    return r3;\n}\n"
+        "__device__ inline void region_at(const region_inputs &in, index_t at, "
+        "float (&y)[V])\n{\n"
+        "    const index_t i2 = at % 2;\n    at /= 2;\n"
+        "    const index_t i1 = at % 6;\n    at /= 6;\n"
+        "    const index_t i0 = at;\n"
+        "    float x0[V];\n    load_pack<V, 1>(x0, in.p0 + i0 * (index_t)96 + i1 * "
+        "(index_t)16 + i2 * (index_t)8);\n"
+        "    float x1[V];\n    load_pack<V, 0>(x1, in.p1 + i1 * (index_t)1);\n"
+        "#pragma unroll\n    for (int v = 0; v < V; v++)\n"
+        "        y[v] = program(x0[v], x1[v]);\n}\n");
+}
+
+/* ---- compiling ---- */
+
+static const char *texts[ROW_CASES * 2];
+static int n_texts, next, n_done;
+static char faults[THREADS][2048];
+
+static void *compile_cells(void *user)
+{
+    char *fault = user;
+    int i;
+
+    /* Every case for three architectures in turn: each architecture sees each kernel. */
+    while ((i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < n_texts * 3) {
+        const char *arch = archs[(i / 3 + i % 3 * 4) % ARCHS];
+        const char *const options[] = {"--diag-suppress=177"};
+        const hone_nvrtc_job job = {
+            .source = {"rows.cu", texts[i / 3]}, .arch = arch, .options = options, .n_options = 1};
+        hone_nvrtc_result result;
+        if (!hone_nvrtc_has_arch(nvrtc, arch))
+            continue;
+        if (hone_nvrtc_compile(nvrtc, NULL, &job, &result) != HONE_OK) {
+            snprintf(fault, sizeof faults[0], "%s for %s: %s", row_cases[i / 3].in, arch,
+                     hone_message());
+            continue;
+        }
+        if (result.log[0])
+            snprintf(fault, sizeof faults[0], "%s for %s: %s", row_cases[i / 3].in, arch,
+                     result.log);
+        hone_nvrtc_result_fini(NULL, &result);
+        __atomic_add_fetch(&n_done, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void test_kernels_compile(void **state)
+{
+    pthread_t threads[THREADS];
+
+    (void)state;
+    if (!nvrtc)
+        skip();
+    for (int i = 0; i < ROW_CASES; i++)
+        texts[n_texts++] = hone_candidate_text(lowered(&row_cases[i]).lower.first);
+    for (int t = 0; t < THREADS; t++)
+        pthread_create(&threads[t], NULL, compile_cells, faults[t]);
+    for (int t = 0; t < THREADS; t++)
+        pthread_join(threads[t], NULL);
+    printf("%d kernels compiled\n", n_done);
+    for (int t = 0; t < THREADS; t++)
+        if (faults[t][0])
+            fail_msg("%s", faults[t]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lower_offers_every_case),
+        cmocka_unit_test(test_lower_names_candidates),
+        cmocka_unit_test(test_lower_declines),
+        cmocka_unit_test(test_region_text),
+        cmocka_unit_test(test_kernels_compile),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
