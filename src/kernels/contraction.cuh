@@ -32,9 +32,9 @@ struct extents {
 
 /* The block's tile of the result, its part of K, and its problem. */
 struct place {
-    int m, n;        /* first row and column */
-    int tile;        /* number of the tile, over all problems */
-    int rank;        /* part of K: 0 .. SPLIT - 1 */
+    int m, n;         /* first row and column */
+    int tile;         /* number of the tile, over all problems */
+    int rank;         /* part of K: 0 .. SPLIT - 1 */
     int inner, outer; /* problem: batches, heads, groups */
 
     __device__ explicit place(int rows)
@@ -59,7 +59,7 @@ struct place {
 
 /* The input pixel under the kernel's first tap for row m of the product. Rows that are not there lie far outside. */
 struct pixel {
-    u32 at; /* in units of LDA / PITCH_UNIT from the problem's start; wraps where the pixel is in the padding */
+    u32 at; /* from the problem's start, a pixel being PITCH; wraps where the pixel is in the padding */
     int y, x;
 };
 
@@ -210,7 +210,8 @@ template <int ROWS, int THREADS, typename F> __device__ inline void for_each_pie
 /* From partial sums in shared memory, [slots][rows][PART_PITCH], to the result. first: the first of the rows within the
  * tile. With a split over the grid the parts meet in memory, and the last block adds them in the order of K. */
 template <int ROWS, int THREADS>
-__device__ inline void drain(const arguments &x, const place &p, const extents &e, const float *part, int slots, int first)
+__device__ inline void drain(const arguments &x, const place &p, const extents &e, const float *part, int slots,
+                             int first)
 {
     const int rows = e.rows();
 

@@ -1,28 +1,28 @@
-/* Convolution, product and batched product on the tensor cores: one tile of the result a block, K streamed through a ring
- * of swizzled tiles in shared memory.
+/* Convolution, product and batched product on the tensor cores: one tile of the result a block, K streamed through a
+ * ring of swizzled tiles in shared memory.
  *
  * y[m, n] = epilogue(alpha * sum over k of a[m, k] * w[n, k] + bias[n], extras): row m is an output pixel, k runs over
- * (tap, channel), and a[m, k] is read where it lies in the NHWC input; a 1 x 1 convolution and a product are the case of
- * one tap. The weights do not depend on the kernel before, so they are requested before it has ended. K can be split over
- * the warps of a block (WK), the blocks of a cluster or the grid (SPLIT); sums are added in one order always.
+ * (tap, channel), and a[m, k] is read where it lies in the NHWC input; a 1 x 1 convolution and a product are the case
+ * of one tap. The weights do not depend on the kernel before, so they are requested before it has ended. K can be split
+ * over the warps of a block (WK), the blocks of a cluster or the grid (SPLIT); sums are added in one order always.
  *
- * The idea of the small tiles, the splits and the early weights: with one image a layer is 2 to 5 us, most of it latency,
- * and only many small blocks that begin early fill a GPU. Fragments and the swizzle follow the PTX manual.
+ * The idea of the small tiles, the splits and the early weights: with one image a layer is 2 to 5 us, most of it
+ * latency, and only many small blocks that begin early fill a GPU. Fragments and the swizzle follow the PTX manual.
  *
  * Knobs, arguments, grid and shared memory: docs/kernels/contraction.md.
- * Limits: compute capability 8.0; C, LDA, LDW (and N where W_IS_KN) multiples of 16 bytes, operands aligned to 16 bytes. */
-#include "device.cuh"
+ * Limits: compute capability 8.0; rows (C, LDA, LDW, and N where W_IS_KN) of whole 16 bytes, aligned to 16 bytes. */
 #include "contraction.cuh"
+#include "device.cuh"
 
-constexpr int ES = sizeof(T), LANES = 16 / ES;  /* elements of 16 bytes, the unit of copies */
+constexpr int ES = sizeof(T), LANES = 16 / ES; /* elements of 16 bytes, the unit of copies */
 constexpr int WARPS = WM * WN * WK, THREADS = 32 * WARPS;
-constexpr int TM = BM / WM, TN = BN / WN;       /* a warp's tile */
-constexpr int MT = TM / 16, NT = TN / 8;        /* ... in fragments */
-constexpr int CHUNKS = BK / LANES;              /* 16-byte chunks of K in a tile */
-constexpr int STEPS = CHUNKS / 2;               /* products along K in a tile: 32 bytes each */
+constexpr int TM = BM / WM, TN = BN / WN; /* a warp's tile */
+constexpr int MT = TM / 16, NT = TN / 8;  /* ... in fragments */
+constexpr int CHUNKS = BK / LANES;        /* 16-byte chunks of K in a tile */
+constexpr int STEPS = CHUNKS / 2;         /* products along K in a tile: 32 bytes each */
 constexpr int C_CHUNKS = C / LANES, K_CHUNKS = K / LANES;
 constexpr int TILES = (K_CHUNKS + CHUNKS - 1) / CHUNKS;
-constexpr int N_CHUNKS = BN / LANES;            /* of a row of weights where they are [K, N] */
+constexpr int N_CHUNKS = BN / LANES; /* of a row of weights where they are [K, N] */
 constexpr int A_BYTES = BM * CHUNKS * 16, W_BYTES = BN * CHUNKS * 16, STAGE_BYTES = A_BYTES + W_BYTES;
 constexpr int A_ROWS = (BM * CHUNKS + THREADS - 1) / THREADS; /* rows of A that a thread copies */
 constexpr int W_COPIES = (BN * CHUNKS + THREADS - 1) / THREADS;
@@ -34,27 +34,43 @@ static_assert(STEPS % WK == 0 && STEPS > 0, "K of a tile is split evenly over th
 static_assert(!CLUSTER || BM % SPLIT == 0, "the blocks of a cluster share the rows evenly");
 static_assert(STAGES >= 2, "one tile is computed while others arrive");
 
-/* Where chunk c of row r lies in a tile of PER_ROW chunks a row: eight rows of one chunk fall into eight bank groups. */
+/* Where chunk c of row r lies in a tile of PER_ROW chunks a row: eight rows of a chunk fall into eight bank groups. */
 template <int PER_ROW> __device__ inline u32 swizzled(int r, int c)
 {
     constexpr int ROWS_PER_LINE = PER_ROW >= 8 ? 1 : 8 / PER_ROW, MASK = (PER_ROW >= 8 ? 8 : PER_ROW) - 1;
     return (u32)(r * PER_ROW + (c ^ (r / ROWS_PER_LINE & MASK))) * 16;
 }
 
+/* Copies tiles into slots of the ring. What does not change from tile to tile is kept in registers: with small tiles
+ * the arithmetic of addresses is what takes the time. */
 struct loader {
+    static constexpr int W_PER_ROW = W_IS_KN ? N_CHUNKS : CHUNKS;
+    static constexpr u32 W_STEP = W_IS_KN ? BK * (LDW / LANES) : CHUNKS; /* from one tile to the next, in chunks */
+
     const char *a, *w;
     extents e;
     u32 ring;
-    int n;
     pixel rows[A_ROWS];
+    u32 w_at[W_COPIES];
+    bool w_is_there[W_COPIES]; /* its row of N, or its chunk of N */
 
     __device__ loader(const arguments &x, const place &p, u32 ring)
-        : a((const char *)(x.a + p.offset(A_ZI, A_ZO))), w((const char *)(x.w + p.offset(W_ZI, W_ZO))), e(x), ring(ring),
-          n(p.n)
+        : a((const char *)(x.a + p.offset(A_ZI, A_ZO))), w((const char *)(x.w + p.offset(W_ZI, W_ZO))), e(x), ring(ring)
     {
 #pragma unroll
         for (int i = 0; i < A_ROWS; i++)
             rows[i] = pixel_of<LDA / LANES>(p.m + (threadIdx.x + i * THREADS) / CHUNKS, e);
+#pragma unroll
+        for (int i = 0; i < W_COPIES; i++) {
+            const int item = threadIdx.x + i * THREADS, row = item / W_PER_ROW, c = item % W_PER_ROW;
+            if (W_IS_KN) {
+                w_at[i] = (u32)row * (LDW / LANES) + p.n / LANES + c;
+                w_is_there[i] = p.n / LANES + c < N / LANES;
+            } else {
+                w_at[i] = (u32)(p.n + row) * (LDW / LANES) + c;
+                w_is_there[i] = p.n + row < N;
+            }
+        }
     }
 
     __device__ void load_a(int tile, int slot) const
@@ -63,10 +79,11 @@ struct loader {
         const int tap = chunk / C_CHUNKS, r = tap / KW, s = tap - r * KW;
         const u32 shift = (u32)(r * DH * e.w + s * DW) * (LDA / LANES) + (u32)(chunk - tap * C_CHUNKS);
         const u32 to = ring + slot * STAGE_BYTES;
+        const bool is_in_k = K_CHUNKS % CHUNKS == 0 || chunk < K_CHUNKS;
 #pragma unroll
         for (int i = 0; i < A_ROWS; i++) {
             const int row = (threadIdx.x + i * THREADS) / CHUNKS;
-            const bool is_there = chunk < K_CHUNKS && is_inside(rows[i], r, s, e);
+            const bool is_there = is_in_k && is_inside(rows[i], r, s, e);
             const u32 at = is_there ? rows[i].at + shift : 0;
             if (BM * CHUNKS % THREADS == 0 || row < BM)
                 copy16(to + swizzled<CHUNKS>(row, c), a + (u64)at * 16, is_there);
@@ -78,15 +95,13 @@ struct loader {
         const u32 to = ring + slot * STAGE_BYTES + A_BYTES;
 #pragma unroll
         for (int i = 0; i < W_COPIES; i++) {
-            const int item = threadIdx.x + i * THREADS;
-            const int row = item / (W_IS_KN ? N_CHUNKS : CHUNKS), c = item % (W_IS_KN ? N_CHUNKS : CHUNKS);
-            /* The row and the chunk within w: of N and K, or of K and N. */
-            const int wr = W_IS_KN ? tile * BK + row : n + row;
-            const int wc = W_IS_KN ? n / LANES + c : tile * CHUNKS + c;
-            const bool is_there = W_IS_KN ? wr < K && wc < N / LANES : wr < N && wc < K_CHUNKS;
-            const u32 at = is_there ? (u32)wr * (LDW / LANES) + wc : 0;
+            const int item = threadIdx.x + i * THREADS, row = item / W_PER_ROW, c = item % W_PER_ROW;
+            const bool is_in_k =
+                K_CHUNKS % CHUNKS == 0 || (W_IS_KN ? tile * BK + row < K : tile * CHUNKS + c < K_CHUNKS);
+            const bool is_there = is_in_k && (N % BN == 0 || w_is_there[i]);
+            const u32 at = is_there ? w_at[i] + (u32)tile * W_STEP : 0;
             if (BN * CHUNKS % THREADS == 0 || item < BN * CHUNKS)
-                copy16(to + swizzled<W_IS_KN ? N_CHUNKS : CHUNKS>(row, c), w + (u64)at * 16, is_there);
+                copy16(to + swizzled<W_PER_ROW>(row, c), w + (u64)at * 16, is_there);
         }
     }
 };
@@ -122,15 +137,13 @@ struct warp {
     }
 };
 
-/* This warp's share of one tile. */
-__device__ inline void multiply_tile(float (&acc)[MT][NT][4], u32 at, const warp &me)
-{
-    const int lane = threadIdx.x % 32;
+/* The operands of one product step of a warp. */
+struct fragments {
+    u32 a[MT][4], w[NT / 2][4];
 
-#pragma unroll
-    for (int i = 0; i < STEPS / WK; i++) {
-        const int step = me.k + i * WK;
-        u32 a[MT][4], w[NT / 2][4];
+    __device__ void load(u32 at, const warp &me, int step)
+    {
+        const int lane = threadIdx.x % 32;
 #pragma unroll
         for (int j = 0; j < MT; j++) {
             load_matrices(a[j], at + swizzled<CHUNKS>(me.m * TM + j * 16 + lane % 16, step * 2 + lane / 16));
@@ -139,11 +152,27 @@ __device__ inline void multiply_tile(float (&acc)[MT][NT][4], u32 at, const warp
 #pragma unroll
         for (int j = 0; j < NT / 2; j++)
             load_w_fragments(w[j], at + A_BYTES, me.n * TN + j * 16, step);
+    }
+};
+
+/* This warp's share of one tile. `refill` is called while the first fragments are on their way, and the fragments of a
+ * step are requested before the products of the one before. */
+template <typename F> __device__ inline void multiply_tile(float (&acc)[MT][NT][4], u32 at, const warp &me, F refill)
+{
+    fragments f[2];
+
+    f[0].load(at, me, me.k);
+    refill();
+#pragma unroll
+    for (int i = 0; i < STEPS / WK; i++) {
+        const fragments &now = f[i % 2];
+        if (i + 1 < STEPS / WK)
+            f[(i + 1) % 2].load(at, me, me.k + (i + 1) * WK);
 #pragma unroll
         for (int j = 0; j < MT; j++)
 #pragma unroll
             for (int l = 0; l < NT; l++)
-                multiply(acc[j][l], a[j], w[l / 2][l % 2 * 2], w[l / 2][l % 2 * 2 + 1], T());
+                multiply(acc[j][l], now.a[j], now.w[l / 2][l % 2 * 2], now.w[l / 2][l % 2 * 2 + 1], T());
     }
 }
 
@@ -168,13 +197,14 @@ __device__ inline void multiply_all(float (&acc)[MT][NT][4], const loader &from,
     for (int i = 0; i < count; i++) {
         copy_wait<STAGES - 2>();
         __syncthreads();
-        const int next = i + STAGES - 1;
-        if (next < count) {
-            from.load_w(first + next, free_slot);
-            from.load_a(first + next, free_slot);
-        }
-        copy_commit();
-        multiply_tile(acc, from.ring + slot * STAGE_BYTES, me);
+        multiply_tile(acc, from.ring + slot * STAGE_BYTES, me, [&] {
+            const int next = i + STAGES - 1;
+            if (next < count) {
+                from.load_w(first + next, free_slot);
+                from.load_a(first + next, free_slot);
+            }
+            copy_commit();
+        });
         slot = slot + 1 == STAGES ? 0 : slot + 1;
         free_slot = free_slot + 1 == STAGES ? 0 : free_slot + 1;
     }
@@ -211,15 +241,17 @@ __device__ inline void hand_over(const float (&acc)[MT][NT][4], u32 part, const 
         }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) conv_implicit_gemm(const T *a, const T *w, const float *bias, TY *y, const void *e0,
-    const void *e1, const void *e2, const void *e3, float *partial, u32 *tickets, int batch, int height, int width,
-    int out_height, int out_width)
+extern "C" __global__ void __launch_bounds__(THREADS)
+    conv_implicit_gemm(const T *a, const T *w, const float *bias, TY *y, const void *e0, const void *e1, const void *e2,
+                       const void *e3, float *partial, u32 *tickets, int batch, int height, int width, int out_height,
+                       int out_width)
 {
-    const arguments x = {a, w, bias, y, {e0, e1, e2, e3}, partial, tickets, batch, height, width, out_height, out_width};
+    const arguments x = {a,       w,     bias,   y,     {e0, e1, e2, e3}, partial,
+                         tickets, batch, height, width, out_height,       out_width};
     extern __shared__ uint4 shared[];
     char *room = (char *)shared;
     constexpr int ROWS = CLUSTER ? BM / SPLIT : BM;
-    /* Other blocks of a cluster write partial sums while this one may still compute: then they have room of their own. */
+    /* Other blocks of a cluster write partial sums while this one may still compute: they have room of their own. */
     char *part = room + (CLUSTER ? STAGES * STAGE_BYTES : 0);
     float acc[MT][NT][4] = {};
 

@@ -1,47 +1,69 @@
-/* The same contraction in exact float32 on the ordinary cores: every operand is widened to float32 when it is loaded, and
- * products are added by fused multiply-adds.
+/* The same contraction in exact float32 on the ordinary cores: every operand is widened to float32 when it is loaded,
+ * and products are added by fused multiply-adds.
  *
- * Each thread keeps TM x TN sums; tiles of both operands lie in shared memory with K outermost, two of each, so that one
- * is filled while the other is used. Any channel count and alignment: elements are loaded one by one.
+ * Each thread keeps TM x TN sums; tiles of both operands lie in shared memory with K outermost, two of each, so that
+ * one is filled while the other is used. Any channel count and alignment: elements are loaded four at once where rows
+ * are multiples of four, else one by one.
  *
  * Knobs, arguments, grid and shared memory: docs/kernels/contraction.md. WM x WN are the threads along the tile's sides
  * here; WK and STAGES have no meaning, and CLUSTER is false. Limits: compute capability 7.0. */
-#include "device.cuh"
 #include "contraction.cuh"
+#include "device.cuh"
 
 constexpr int THREADS = WM * WN;
-constexpr int TM = BM / WM, TN = BN / WN;                 /* a thread's results, as quads WM * 4 and WN * 4 apart */
-constexpr int A_PITCH = BM + 4, W_PITCH = BN + 4;         /* floats of a row of a tile */
+constexpr int TM = BM / WM, TN = BN / WN;         /* a thread's results, as quads WM * 4 and WN * 4 apart */
+constexpr int A_PITCH = BM + 4, W_PITCH = BN + 4; /* floats of a row of a tile */
 constexpr int A_FLOATS = BK * A_PITCH, W_FLOATS = BK * W_PITCH, STAGE_FLOATS = A_FLOATS + W_FLOATS;
-constexpr int A_COPIES = BM * BK / THREADS, W_COPIES = BN * BK / THREADS;
+constexpr int A_WIDE = C % 4 == 0 && LDA % 4 == 0 && A_ZI % 4 == 0 && A_ZO % 4 == 0 ? 4 : 1;
+constexpr int W_WIDE = (W_IS_KN ? N : K) % 4 == 0 && LDW % 4 == 0 && W_ZI % 4 == 0 && W_ZO % 4 == 0 ? 4 : 1;
+constexpr int A_LINE = BK / A_WIDE; /* pieces of A_WIDE elements in a row of a tile */
+constexpr int W_LINE = (W_IS_KN ? BN : BK) / W_WIDE;
+constexpr int A_COPIES = BM * A_LINE / THREADS, W_COPIES = BN * BK / W_WIDE / THREADS;
 constexpr int TILES = (K + BK - 1) / BK;
 
-static_assert(BM * BK % THREADS == 0 && BN * BK % THREADS == 0, "every thread loads as much");
-static_assert(THREADS % BK == 0 || BK % THREADS == 0, "a thread stays in its column of a tile");
+static_assert(BM * A_LINE % THREADS == 0 && BN * BK / W_WIDE % THREADS == 0, "every thread loads as much");
+static_assert(THREADS % A_LINE == 0, "a thread stays in its columns of a tile");
 static_assert(TM % 4 == 0 && TN % 4 == 0, "a thread's results are quads");
 static_assert(!CLUSTER, "clusters are for the tensor cores");
+
+template <int WIDE> __device__ inline void load_piece(float *to, const T *from, bool is_there)
+{
+    struct alignas(sizeof(T) * WIDE) piece {
+        T e[WIDE];
+    };
+    piece in = {};
+
+    if (is_there)
+        in = *(const piece *)from;
+#pragma unroll
+    for (int i = 0; i < WIDE; i++)
+        to[i] = is_there ? to_float(in.e[i]) : 0;
+}
 
 struct loader {
     const T *a, *w;
     extents e;
-    int m, n;
-    float next_a[A_COPIES], next_w[W_COPIES];
+    int n;
+    pixel rows[A_COPIES];
+    float next_a[A_COPIES][A_WIDE], next_w[W_COPIES][W_WIDE];
 
     __device__ loader(const arguments &x, const place &p)
-        : a(x.a + p.offset(A_ZI, A_ZO)), w(x.w + p.offset(W_ZI, W_ZO)), e(x), m(p.m), n(p.n)
+        : a(x.a + p.offset(A_ZI, A_ZO)), w(x.w + p.offset(W_ZI, W_ZO)), e(x), n(p.n)
     {
+#pragma unroll
+        for (int i = 0; i < A_COPIES; i++)
+            rows[i] = pixel_of<1>(p.m + (threadIdx.x + i * THREADS) / A_LINE, e);
     }
 
     __device__ void load_a(int tile)
     {
+        const int k = tile * BK + threadIdx.x % A_LINE * A_WIDE;
+        const int tap = k / C, r = tap / KW, s = tap - r * KW;
 #pragma unroll
         for (int i = 0; i < A_COPIES; i++) {
-            const int item = threadIdx.x + i * THREADS, k = tile * BK + item % BK;
-            const int tap = k / C, r = tap / KW, s = tap - r * KW;
-            const pixel p = pixel_of<1>(m + item / BK, e);
-            const bool is_there = k < K && is_inside(p, r, s, e);
-            const u32 at = p.at + (u32)(r * DH * e.w + s * DW);
-            next_a[i] = is_there ? to_float(a[(i64)at * LDA + (k - tap * C)]) : 0;
+            const bool is_there = k < K && is_inside(rows[i], r, s, e);
+            const u32 at = is_there ? rows[i].at + (u32)(r * DH * e.w + s * DW) : 0;
+            load_piece<A_WIDE>(next_a[i], a + (i64)at * LDA + (k - tap * C), is_there);
         }
     }
 
@@ -49,26 +71,29 @@ struct loader {
     {
 #pragma unroll
         for (int i = 0; i < W_COPIES; i++) {
-            const int item = threadIdx.x + i * THREADS;
-            const int k = tile * BK + (W_IS_KN ? item / BN : item % BK), column = n + (W_IS_KN ? item % BN : item / BK);
-            const i64 at = W_IS_KN ? (i64)k * LDW + column : (i64)column * LDW + k;
-            next_w[i] = k < K && column < N ? to_float(w[at]) : 0;
+            const int item = threadIdx.x + i * THREADS, line = item / W_LINE, piece = item % W_LINE * W_WIDE;
+            const int k = tile * BK + (W_IS_KN ? line : piece), column = n + (W_IS_KN ? piece : line);
+            const bool is_there = k < K && column < N;
+            load_piece<W_WIDE>(next_w[i], w + (W_IS_KN ? (i64)k * LDW + column : (i64)column * LDW + k), is_there);
         }
     }
 
     __device__ void store(float *stage) const
     {
 #pragma unroll
-        for (int i = 0; i < A_COPIES; i++) {
-            const int item = threadIdx.x + i * THREADS;
-            stage[item % BK * A_PITCH + item / BK] = next_a[i];
-        }
+        for (int i = 0; i < A_COPIES; i++)
 #pragma unroll
-        for (int i = 0; i < W_COPIES; i++) {
-            const int item = threadIdx.x + i * THREADS;
-            const int k = W_IS_KN ? item / BN : item % BK, column = W_IS_KN ? item % BN : item / BK;
-            stage[A_FLOATS + k * W_PITCH + column] = next_w[i];
-        }
+            for (int j = 0; j < A_WIDE; j++) {
+                const int item = threadIdx.x + i * THREADS;
+                stage[(item % A_LINE * A_WIDE + j) * A_PITCH + item / A_LINE] = next_a[i][j];
+            }
+#pragma unroll
+        for (int i = 0; i < W_COPIES; i++)
+#pragma unroll
+            for (int j = 0; j < W_WIDE; j++) {
+                const int item = threadIdx.x + i * THREADS, line = item / W_LINE, piece = item % W_LINE * W_WIDE + j;
+                stage[A_FLOATS + (W_IS_KN ? line : piece) * W_PITCH + (W_IS_KN ? piece : line)] = next_w[i][j];
+            }
     }
 };
 
@@ -98,11 +123,13 @@ __device__ inline void multiply_tile(float (&acc)[TM][TN], const float *stage)
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) gemm_simt(const T *a, const T *w, const float *bias, TY *y, const void *e0,
-    const void *e1, const void *e2, const void *e3, float *partial, u32 *tickets, int batch, int height, int width,
-    int out_height, int out_width)
+extern "C" __global__ void __launch_bounds__(THREADS)
+    gemm_simt(const T *a, const T *w, const float *bias, TY *y, const void *e0, const void *e1, const void *e2,
+              const void *e3, float *partial, u32 *tickets, int batch, int height, int width, int out_height,
+              int out_width)
 {
-    const arguments x = {a, w, bias, y, {e0, e1, e2, e3}, partial, tickets, batch, height, width, out_height, out_width};
+    const arguments x = {a,       w,     bias,   y,     {e0, e1, e2, e3}, partial,
+                         tickets, batch, height, width, out_height,       out_width};
     extern __shared__ uint4 shared[];
     float *room = (float *)shared;
     float acc[TM][TN] = {};

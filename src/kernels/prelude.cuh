@@ -1,5 +1,6 @@
 /* The words that stand in front of every kernel's knobs: element types with their conversions, and the description of
- * an epilogue's further operands. CUDA's own headers are not needed, so that NVRTC alone is enough and compiles fast. */
+ * an epilogue's further operands. CUDA's own headers are not needed, so that NVRTC alone is enough and compiles fast.
+ */
 using u16 = unsigned short;
 using u32 = unsigned int;
 using u64 = unsigned long long;

@@ -27,7 +27,7 @@ enum {
 };
 
 /* Relative L2 error allowed to each output type, and to tf32 operands. */
-static const double tolerance[] = {1e-3, 6e-3, 2e-6};
+static const double tolerance[] = {1e-3, 6e-3, 1e-5};
 static const double tolerance_tf32 = 1e-3;
 
 typedef struct candidate {
@@ -426,7 +426,8 @@ static hone_status try_loaded(bench *b, candidate *c, CUmodule module)
                                    &kernel));
     make_call(b, &c->tile, kernel.function, &once);
     HONE_TRY(check(b, c, &once));
-    if (b->is_quick)
+    if (b->is_quick ||
+        (c->tile.is_simt && b->p.type != F32)) /* there it is the measure of answers alone */
         return HONE_OK;
     HONE_TRY(time_graph(b, &once, true, &c->us));
     return time_graph(b, &once, false, &c->us_serial);
@@ -505,7 +506,7 @@ static bool is_64x64(const tile *t)
 }
 static bool has_short_ring(const tile *t)
 {
-    return !t->is_simt && t->stages == 3;
+    return !t->is_simt && t->stages <= 4;
 }
 
 /* What each mechanism is worth: the best without it. */
@@ -516,7 +517,7 @@ static void print_restrictions(const bench *b)
         bool (*fits)(const tile *t);
     } restrictions[] = {{"simt", is_exact},         {"no wk", has_no_warp_split},
                         {"no split", has_no_split}, {"no cluster", has_no_cluster},
-                        {"64x64", is_64x64},        {"3 stages", has_short_ring}};
+                        {"64x64", is_64x64},        {"4 stages", has_short_ring}};
 
     printf("     %-18s", "");
     for (int i = 0; i < HONE_COUNT(restrictions); i++) {

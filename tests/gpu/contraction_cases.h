@@ -20,6 +20,20 @@
     }
 
 static const problem problems[] = {
+    {.name = "exact stem",
+     .type = F32,
+     .out = F32,
+     .batch = 1,
+     .h = 224,
+     .w = 224,
+     .c = 3,
+     .n = 64,
+     .kernel = 7,
+     .stride = 2,
+     .pad = 3,
+     .dilation = 1,
+     .activation = RELU,
+     .has_bias = true},
     LAYER("resnet s1c1", 56, 256, 64, 1, 1, RELU, false),
     LAYER("resnet s1c2", 56, 64, 64, 3, 1, RELU, false),
     LAYER("resnet s1c3", 56, 64, 256, 1, 1, RELU, true),
@@ -126,6 +140,7 @@ static const problem problems[] = {
      .activation = RELU,
      .has_bias = true,
      .has_residual = true},
+    PRODUCT("tf32 square 2048", F32, 2048, 2048, 2048, NONE, false, .z = 1),
     PRODUCT("tf32 bert up", F32, 128, 768, 3072, GELU, false, .z = 1),
     {.name = "tf32 kn",
      .type = F32,
@@ -191,21 +206,23 @@ enum {
 /* The exact kernel comes first: its answers are what the others are compared with, element by
  * element, once it has been checked against float64 itself. */
 static const tile simt_tiles[] = {
-    {true, 32, 32, 16, 8, 8, 1, 1, 1, false},
-    {true, 64, 64, 16, 16, 16, 1, 1, 1, false},
-    {true, 128, 64, 16, 16, 16, 1, 1, 1, false},
-    {true, 128, 128, 16, 16, 16, 1, 1, 1, false},
+    {true, 32, 32, 16, 8, 8, 1, 1, 1, false},     {true, 32, 32, 32, 8, 8, 1, 1, 1, false},
+    {true, 32, 64, 16, 8, 16, 1, 1, 1, false},    {true, 64, 64, 16, 8, 16, 1, 1, 1, false},
+    {true, 64, 64, 16, 16, 16, 1, 1, 1, false},   {true, 64, 64, 32, 8, 16, 1, 1, 1, false},
+    {true, 128, 64, 16, 16, 8, 1, 1, 1, false},   {true, 128, 64, 16, 16, 16, 1, 1, 1, false},
+    {true, 128, 128, 16, 16, 16, 1, 1, 1, false}, {true, 128, 128, 8, 16, 16, 1, 1, 1, false},
 };
 
 /* {bm, bn, bk (in 2-byte elements; half of it in 4-byte ones), wm, wn, wk} */
 static const int mma_tiles[][6] = {
-    {16, 64, 64, 1, 2, 4},   {16, 128, 64, 1, 4, 2}, {16, 128, 128, 1, 4, 2},
-    {32, 32, 64, 2, 1, 4},   {32, 32, 128, 2, 1, 4}, {32, 32, 128, 2, 1, 8},
-    {32, 64, 64, 1, 2, 4},   {32, 64, 64, 2, 2, 2},  {32, 64, 128, 1, 2, 4},
-    {32, 128, 64, 1, 4, 2},  {64, 32, 64, 2, 1, 4},  {64, 64, 64, 2, 2, 2},
-    {64, 64, 64, 2, 2, 1},   {64, 64, 32, 2, 2, 1},  {64, 128, 64, 2, 4, 1},
-    {64, 128, 32, 2, 2, 1},  {128, 64, 64, 4, 2, 1}, {128, 128, 32, 2, 2, 1},
-    {128, 128, 64, 2, 4, 1}, {256, 64, 32, 4, 1, 1}, {256, 128, 32, 4, 2, 1},
+    {16, 64, 64, 1, 2, 4},   {16, 128, 64, 1, 4, 2},  {16, 128, 128, 1, 4, 2},
+    {32, 32, 64, 2, 1, 4},   {32, 32, 128, 2, 1, 4},  {32, 32, 128, 2, 1, 8},
+    {32, 64, 64, 1, 2, 4},   {32, 64, 64, 2, 2, 2},   {32, 64, 128, 1, 2, 4},
+    {32, 128, 64, 1, 4, 2},  {64, 32, 64, 2, 1, 4},   {64, 64, 64, 2, 2, 2},
+    {64, 64, 64, 2, 2, 1},   {64, 64, 32, 2, 2, 1},   {64, 128, 64, 2, 4, 1},
+    {64, 128, 32, 2, 2, 1},  {128, 64, 64, 4, 2, 1},  {128, 128, 32, 2, 2, 1},
+    {128, 128, 64, 2, 4, 1}, {128, 128, 64, 2, 2, 1}, {128, 256, 32, 2, 4, 1},
+    {256, 128, 64, 4, 2, 1}, {256, 64, 32, 4, 1, 1},  {256, 128, 32, 4, 2, 1},
 };
 
 /* Whether a tile is worth a try: blocks enough to fill a part of the device, and no more rows than
@@ -215,6 +232,8 @@ static inline bool is_sensible(const problem *p, const tile *t, int processors, 
     const int blocks = blocks_of(p, t) * p->z * t->split;
     const int tiles = ceil_div(k_of(p), t->bk);
 
+    if (!t->is_simt && p->c * element_bytes[p->type] % 16 != 0)
+        return false;
     if (shared_bytes_of(p, t) > shared_most || (t->split > 1 && tiles / t->split < 2))
         return false;
     if (t->bm > 16 && t->bm / 2 >= rows_of(p))
@@ -230,39 +249,38 @@ static inline bool is_sensible(const problem *p, const tile *t, int processors, 
 static inline int candidates_of(const problem *p, int processors, int shared_most, tile *out,
                                 int room)
 {
-    static const int stages[] = {4, 9};
     static const struct {
         int parts;
         bool is_cluster;
     } splits[] = {{1, false}, {2, true}, {4, true}, {8, true}, {4, false}};
     int n = 0;
 
-    for (size_t i = 0; i < sizeof simt_tiles / sizeof *simt_tiles && n < room; i++)
-        if (i == 0 || p->type == F32)
-            out[n++] = simt_tiles[i];
+    out[n++] = simt_tiles[0];
+    for (size_t i = 0; i < sizeof simt_tiles / sizeof *simt_tiles && p->type == F32; i++)
+        for (int split = 1; split <= 8; split *= 2) {
+            tile t = simt_tiles[i];
+            t.split = split;
+            if (n < room && is_sensible(p, &t, processors, shared_most))
+                out[n++] = t;
+        }
     for (size_t i = 0; i < sizeof mma_tiles / sizeof *mma_tiles; i++) {
         const int *m = mma_tiles[i];
         const int bk = m[2] * 2 / element_bytes[p->type], tiles = ceil_div(k_of(p), bk);
-        for (int s = 0; s < 2; s++)
-            for (int k = 0; k < 5; k++) {
-                /* One slot more than tiles holds all of K: a longer ring is no use. */
-                const int longest = ceil_div(tiles, splits[k].parts) + 1;
-                const int ring = stages[s] < longest ? stages[s] : longest;
-                const tile t = {false,
-                                m[0],
-                                m[1],
-                                bk,
-                                m[3],
-                                m[4],
-                                m[5],
-                                ring < 2 ? 2 : ring,
-                                splits[k].parts,
-                                splits[k].is_cluster};
-                if (s > 0 && stages[s - 1] >= longest)
+        for (int k = 0; k < 5; k++) {
+            tile t = {
+                false, m[0], m[1], bk, m[3], m[4], m[5], 4, splits[k].parts, splits[k].is_cluster};
+            /* One slot more than tiles holds all of K: a longer ring is no use. */
+            const int longest = ceil_div(tiles, t.split) + 1;
+            for (int is_long = 0; is_long < 2; is_long++) {
+                t.stages = is_long ? longest : longest < 4 ? longest : 4;
+                while (is_long && t.stages > 4 && shared_bytes_of(p, &t) > shared_most)
+                    t.stages--;
+                if ((is_long && t.stages <= 4) || n == room ||
+                    !is_sensible(p, &t, processors, shared_most))
                     continue;
-                if (n < room && is_sensible(p, &t, processors, shared_most))
-                    out[n++] = t;
+                out[n++] = t;
             }
+        }
     }
     return n;
 }
