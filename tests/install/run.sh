@@ -52,7 +52,7 @@ checks "pkg-config: static runs" "$work/by_pkg_config_static" "$model"
 checks "examples/c: cmake" cmake -G Ninja -S examples/c -B "$work/example" -DCMAKE_PREFIX_PATH="$prefix"
 checks "examples/c: build" cmake --build "$work/example"
 checks "examples/c: a plan for it" "$prefix/bin/hone" build "$model" -q -o "$work/fashion.plan" \
-    --preprocess decode,resize=28,crop=28,gray,mean=0,std=255 --labels examples/fashion/labels.txt
+    --preprocess decode,resize=28,crop=28,gray,mean=0,std=255 --postprocess softmax,topk=5 --labels examples/fashion/labels.txt
 picture=examples/fashion/pictures/9_ankle_boot.png
 checks "examples/c: runs" "$work/example/classify" "$work/fashion.plan" $picture
 "$work/example/classify" "$work/fashion.plan" $picture | head -1 | grep -qi "ankle boot" || {
