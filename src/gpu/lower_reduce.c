@@ -66,8 +66,11 @@ hone_status hone_gpu_reduce_runs(hone_lower *lower, int op, int64_t outer, int64
         n > INT32_MAX / 2 || inner > INT32_MAX / 2 || (inner > 1 && outer > 65535))
         return HONE_OK;
     const int v = hone_gpu_pack(lower->in[0]->dtype, inner == 1 ? n : inner);
-    const int best =
-        inner == 1 ? hone_gpu_line_threads(n / v, 256) : hone_gpu_line_threads(32 * n / 4, 256);
+    if (inner == 1 && n <= 64 * v &&
+        outer >= lower->device.n_sms) /* two packs a thread of a warp */
+        offer(lower, op, runs, 32);
+    const int best = inner == 1 ? hone_gpu_line_threads(n / v, n / v > 8192 ? 1024 : 256)
+                                : hone_gpu_line_threads(32 * n / 4, 256);
     for (int threads = best; threads >= 32 && threads * 4 >= best; threads /= 2)
         offer(lower, op, runs, threads);
     return HONE_OK;

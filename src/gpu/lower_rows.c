@@ -18,18 +18,29 @@ static lines lines_of(const hone_dims *dims, int from, int to)
     return l;
 }
 
-/* Threads to try, best guess first: a pack or two each. */
-static int threads_to_try(const lines *l, int v, int out[4])
+static int add_threads(int *threads, int n, int t)
 {
-    const int best = hone_gpu_line_threads(l->n / v, 256),
-              full = hone_gpu_line_threads(l->n / v, 1024);
+    for (int i = 0; i < n; i++)
+        if (threads[i] == t)
+            return n;
+    threads[n] = t;
+    return n + 1;
+}
+
+/* Threads to try, best guess first. A warp to a line is best where lines fit into its registers and
+ * there are enough of them to fill the device; else a pack or two to a thread. */
+static int threads_to_try(const hone_lower *lower, const lines *l, int v, int out[6])
+{
+    const int best = hone_gpu_line_threads(l->n / v, 256);
+    const int full = hone_gpu_line_threads(l->n / v, 1024);
     int n = 0;
 
-    if (l->n > (int64_t)KEPT * best && full > best)
-        out[n++] = full;
-    out[n++] = best;
-    for (int t = best / 2; t >= 32 && n < 4; t /= 2)
-        out[n++] = t;
+    if (l->n <= 32 * KEPT && l->count >= 4 * (int64_t)lower->device.n_sms)
+        n = add_threads(out, n, 32);
+    if (l->n > (int64_t)KEPT * best)
+        n = add_threads(out, n, full);
+    for (int t = best; t >= 32 && n < 5; t /= 2)
+        n = add_threads(out, n, t);
     return n;
 }
 
@@ -63,7 +74,7 @@ static void offer_softmax(hone_lower *lower, const lines *l, int v, int threads)
 hone_status hone_gpu_row_softmax(hone_lower *lower)
 {
     const hone_dims *dims = &lower->in[0]->shape;
-    int axis, threads[4];
+    int axis, threads[6];
 
     if (!are_floats(lower) || dims->rank == 0)
         return HONE_OK;
@@ -76,7 +87,7 @@ hone_status hone_gpu_row_softmax(hone_lower *lower)
         return HONE_OK;
     }
     const int v = hone_gpu_pack(lower->in[0]->dtype, l.n);
-    const int n = threads_to_try(&l, v, threads);
+    const int n = threads_to_try(lower, &l, v, threads);
     for (int i = 0; i < n; i++)
         offer_softmax(lower, &l, v, threads[i]);
     return HONE_OK;
@@ -94,9 +105,9 @@ typedef struct norm {
 static void offer_norm(hone_lower *lower, const norm *m)
 {
     const hone_tensor *bias = hone_lower_in(lower, 2);
-    int threads[4];
+    int threads[6];
     const int v = hone_gpu_pack(lower->in[0]->dtype, m->l.n);
-    const int n = threads_to_try(&m->l, v, threads);
+    const int n = threads_to_try(lower, &m->l, v, threads);
 
     for (int i = 0; i < n; i++) {
         hone_candidate *c = hone_lower_candidate(lower, "row_norm");

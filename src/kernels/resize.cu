@@ -2,7 +2,7 @@
  * elements of an output pixel. Where an output position lies in the input is SCALE * i + SHIFT, in double, so that nearest
  * neighbours are those of the definition.
  *
- * Knobs: T; V; H, W, OH, OW, INNER; SCALE_H, SHIFT_H, SCALE_W, SHIFT_W; IS_LINEAR; ROUND as nearest_mode is numbered in
+ * Knobs: T; V; IS_PACKED: V is a pack; H, W, OH, OW, INNER; SCALE_H, SHIFT_H, SCALE_W, SHIFT_W; IS_LINEAR; ROUND as nearest_mode is numbered in
  * attrs.def; COUNT threads with work; THREADS. Limits: compute capability 7.0. */
 #include "device.cuh"
 
@@ -26,6 +26,15 @@ struct between {
     }
 };
 
+__device__ inline void load(float (&x)[V], const T *p)
+{
+    if constexpr (IS_PACKED)
+        load_pack<V, 1>(x, p);
+    else
+        for (int i = 0; i < V; i++)
+            x[i] = to_float(p[i]);
+}
+
 extern "C" __global__ void __launch_bounds__(THREADS) resize(T *y, const T *x)
 {
     const index_t number = (index_t)blockIdx.x * THREADS + threadIdx.x;
@@ -46,16 +55,20 @@ extern "C" __global__ void __launch_bounds__(THREADS) resize(T *y, const T *x)
     if constexpr (IS_LINEAR) {
         const between p(h, H), q(w, W);
         float a[V], b[V], e[V], f[V];
-        load_pack<V, 1>(a, from + ((i64)p.low * W + q.low) * INNER);
-        load_pack<V, 1>(b, from + ((i64)p.low * W + q.high) * INNER);
-        load_pack<V, 1>(e, from + ((i64)p.high * W + q.low) * INNER);
-        load_pack<V, 1>(f, from + ((i64)p.high * W + q.high) * INNER);
+        load(a, from + ((i64)p.low * W + q.low) * INNER);
+        load(b, from + ((i64)p.low * W + q.high) * INNER);
+        load(e, from + ((i64)p.high * W + q.low) * INNER);
+        load(f, from + ((i64)p.high * W + q.high) * INNER);
         for (int i = 0; i < V; i++) {
             const float top = a[i] + (b[i] - a[i]) * q.part, bottom = e[i] + (f[i] - e[i]) * q.part;
             out[i] = top + (bottom - top) * p.part;
         }
     } else {
-        load_pack<V, 1>(out, from + ((i64)nearest(h, H) * W + nearest(w, W)) * INNER);
+        load(out, from + ((i64)nearest(h, H) * W + nearest(w, W)) * INNER);
     }
-    store_pack<V>(y + (i64)number * V, out);
+    if constexpr (IS_PACKED)
+        store_pack<V>(y + (i64)number * V, out);
+    else
+        for (int i = 0; i < V; i++)
+            from_float(out[i], y[(i64)number * V + i]);
 }

@@ -254,6 +254,23 @@ static double tolerance_of(hone_dtype dtype)
     return dtype == HONE_F16 ? 2e-3 : dtype == HONE_BF16 ? 1.6e-2 : dtype == HONE_F32 ? 2e-5 : 0;
 }
 
+/* The root mean square of what is finite: errors are measured by it and by the element's own size.
+ */
+static double scale_of(const hone_tensor *t)
+{
+    double sum = 0;
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < hone_tensor_count(t); i++) {
+        const double x = hone_element_double(t->dtype, t->data, i);
+        if (isfinite(x)) {
+            sum += x * x;
+            n++;
+        }
+    }
+    return sqrt(sum / (double)HONE_MAX(n, 1)) + 1e-30;
+}
+
 static hone_status compare(bench *b, int k)
 {
     const hone_tensor *t = &b->s.out[k];
@@ -265,10 +282,11 @@ static hone_status compare(bench *b, int k)
         if (found[i] != POISON)
             return hone_error(HONE_ERR_DEVICE, "output %d: byte %zu behind it is written", k,
                               i - t->size);
+    const double scale = scale_of(&b->want[k]);
     for (int64_t i = 0; i < hone_tensor_count(t); i++) {
         const double x = hone_element_double(t->dtype, found, i);
         const double want = hone_element_double(b->want[k].dtype, b->want[k].data, i);
-        const double error = fabs(x - want) / (1 + fabs(want));
+        const double error = fabs(x - want) / (scale + fabs(want));
         if (!(error <= tolerance) && !(isnan(x) && isnan(want)) && x != want)
             return hone_error(HONE_ERR_DEVICE, "output %d: element %lld is %g; it has to be %g", k,
                               (long long)i, x, want);
