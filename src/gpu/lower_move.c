@@ -288,8 +288,9 @@ hone_status hone_gpu_pad(hone_lower *lower)
         if (!int_at(lower, 1, k, &before) || (axes && !int_at(lower, 3, k, &axis)))
             return HONE_OK;
         HONE_TRY(hone_axis_normalize(axis, x->rank, &d));
-        m.map.low[d] = before;
-        m.map.high[d] = before + x->dim[d];
+        /* Negative pads cut off: the map begins inside the input then. */
+        m.map.low[d] = HONE_MAX(before, 0);
+        m.map.high[d] = HONE_MIN(before + x->dim[d], m.map.dim[d]);
         m.at -= before * m.map.stride[1][d];
     }
     offer(lower, &m);

@@ -1,5 +1,6 @@
 /* Pointwise operators, casts and fused programs: pointwise.cu with a region before it. Integers go
- * through float32 only where the IR says so (programs) or where one side of a cast is a float. */
+ * through float32 only where the IR says so (programs) or where one side of a cast is a float or a
+ * bool. */
 #include "gpu/lower.h"
 #include "gpu/region.h"
 
@@ -54,7 +55,8 @@ hone_status hone_gpu_cast(hone_lower *lower)
     static const hone_program program = {1, 1, &copy};
     const hone_gpu_region region = region_of(lower, &program);
 
-    if (hone_gpu_is_float(region.out) || hone_gpu_is_float(lower->in[0]->dtype))
+    if (hone_gpu_is_float(region.out) || hone_gpu_is_float(lower->in[0]->dtype) ||
+        lower->in[0]->dtype == HONE_BOOL || region.out == HONE_BOOL)
         offer(lower, &region);
     return HONE_OK;
 }
