@@ -14,8 +14,8 @@ HEAD = """\
 
 Written by `scripts/operators_doc.py` from `src/op/ops.def` and `src/op/attrs.def`; a test compares.
 
-The IR has one version of each operator, that of ONNX's newest opset, to which the importer brings models of opset 7 and
-later. Attributes have ONNX's names; `= x` is the default. **CPU** tells how an operator runs there: by a *kernel* of its
+The IR has one version of each operator, that of ONNX's newest opset, to which the importer brings models of
+opsets 1 to 28. Attributes have ONNX's names; `= x` is the default. **CPU** tells how an operator runs there: by a *kernel* of its
 own, by *lowering* to other steps when the plan is made, or not *yet*. Variadic Sum, Max, Min and Mean become chains of
 two; Constant becomes a constant; functions of the model are inlined.
 """
