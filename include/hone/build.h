@@ -65,12 +65,20 @@ typedef enum hone_precision {
     HONE_FP8 = 6,
 } hone_precision;
 
+/// How the kernels of a plan for a GPU are chosen.
+typedef enum hone_tune {
+    HONE_TUNE_DEFAULT = 0, ///< quick where the device is there, else none
+    HONE_TUNE_NONE = 1,    ///< by the model of their costs
+    HONE_TUNE_QUICK = 2,   ///< the most promising are timed
+    HONE_TUNE_FULL = 3,    ///< many are timed
+} hone_tune;
+
 typedef struct hone_build_options {
     size_t size;
     const hone_allocator *allocator;
     const hone_logger *logger;
     const hone_progress *progress;
-    const char *device; ///< "cpu"; NULL: cpu
+    const char *device; ///< "cpu", "cuda", "cuda:1"; NULL: cpu
     hone_precision allow;
     const char *shapes;     ///< "name:1x3x224x224,other:1x8": fixes inputs' extents; NULL: none
     const char *min_shapes; ///< with opt_shapes and max_shapes: the profile, in the same form
@@ -83,6 +91,12 @@ typedef struct hone_build_options {
     const char
         *dump_ir;     ///< a folder to write the IR to after every row of the pipeline; NULL: none
     bool no_optimize; ///< run what lowering needs only: for finding a pass that breaks an answer
+    bool no_tf32;     ///< on GPUs: products of float32 are exact
+    bool strongly_typed;      ///< types follow the graph: `allow` changes none
+    const char *targets;      ///< GPU architectures, "sm_86 sm_89 ptx"; NULL: the device's own
+    hone_tune tune;           ///< how kernels are chosen; other than none needs the device
+    double time_budget_s;     ///< for tuning; 0: no limit
+    const char *timing_cache; ///< a file of measured times, read and added to; NULL: none
 } hone_build_options;
 
 #define HONE_BUILD_OPTIONS(...)                                                                    \

@@ -121,7 +121,7 @@ HONE_API hone_status hone_plan_check(const void *data, size_t size,
 typedef struct hone_plan_info {
     size_t size;
     const char *model;     ///< the graph's name
-    const char *device;    ///< "cpu"
+    const char *device;    ///< "cpu", "cuda"
     const char *precision; ///< "fp32"
     const char *producer;  ///< "hone 0.1.0"
     int n_inputs, n_outputs;
@@ -133,6 +133,10 @@ typedef struct hone_plan_info {
     size_t scratch_bytes; ///< per context
     bool is_bounded; ///< false: some value has no upper bound, and a context allocates for it while
                      ///< running
+    const char *targets;            ///< of a plan for GPUs: "sm_90a", "sm_86 sm_89 ptx"; else ""
+    size_t device_weight_bytes;     ///< GPU memory that an engine takes
+    size_t device_activation_bytes; ///< GPU memory that a context takes
+    int n_launches;                 ///< kernels of one inference on the first target
 } hone_plan_info;
 
 /// Fills *info, whose size field the caller sets: `hone_plan_info info = {.size = sizeof info};`
@@ -164,6 +168,11 @@ typedef struct hone_step_info {
     double bytes;       ///< read and written, weights included
     size_t weight_bytes;
     size_t scratch_bytes;
+    const char *side;                       ///< "cpu", "cuda", "copy"
+    const char *tactic;                     ///< kernels and knobs, joined with " + "; "" on the CPU
+    unsigned grid[3], block[3], cluster[3]; ///< of its first launch; 0 on the CPU
+    size_t shared_bytes;
+    double us; ///< as measured when the plan was built; 0: not measured
 } hone_step_info;
 /// Threads: `detail` is valid until the thread's next question about a step.
 HONE_API hone_status hone_plan_step_info(const hone_plan *plan, int index, hone_step_info *info);
@@ -190,11 +199,16 @@ typedef struct hone_engine_options {
     const hone_logger *logger;       ///< NULL: silence
     hone_decode_image decode_image;  ///< NULL: plans with DecodeImage are refused
     void *decode_user;
+    const char *device; ///< of a plan for GPUs: "cuda", "cuda:1"; NULL: cuda:0
 } hone_engine_options;
 
 #define HONE_ENGINE_OPTIONS(...)                                                                   \
     (&(hone_engine_options){.size = sizeof(hone_engine_options), __VA_ARGS__})
 
+/// Loads the plan: for a GPU its weights and kernels go into the device's memory.
+///
+/// Errors   HONE_ERR_MISMATCH  the plan has no kernels for this device, or this library lacks an
+/// operator HONE_ERR_DEVICE    there is no such device, or the driver refuses HONE_ERR_MEMORY
 HONE_API hone_status hone_engine_create(const hone_plan *plan, const hone_engine_options *options,
                                         hone_engine **out);
 HONE_API void hone_engine_destroy(hone_engine *engine); ///< after its contexts
@@ -214,6 +228,8 @@ typedef struct hone_context_options {
     void *memory;     ///< for everything but threads: hone_context_memory() bytes at 64; NULL: the
                       ///< engine's allocator
     size_t memory_size;
+    bool device_io; ///< of a plan for GPUs: the memory that the context lends for bindings is the
+                    ///< device's, and a run copies nothing between host and device
 } hone_context_options;
 
 #define HONE_CONTEXT_OPTIONS(...)                                                                  \
@@ -255,6 +271,53 @@ HONE_API hone_status hone_context_data(hone_context *context, int binding, hone_
 ///          HONE_ERR_DEVICE  a step failed: an index out of range in the data, a shape that does
 ///          not fit HONE_ERR_LIMIT   an extent that depends on data is over its bound
 HONE_API hone_status hone_context_run(hone_context *context);
+
+// ---- GPUs
+// ----------------------------------------------------------------------------------------
+//
+// A binding's memory may be the device's, page-locked or ordinary host memory: hone_context_bind
+// finds out which. Host memory is copied by the run, device memory is used as it is.
+
+/// Makes everything ready for the present shapes and bindings, so that the next enqueue or run with
+/// them allocates nothing: the shape program is evaluated and the graph instantiated. Graphs of the
+/// last 16 combinations of shapes are kept. A run does this itself where it was not done.
+HONE_API hone_status hone_context_prepare(hone_context *context);
+
+/// Gives one inference to `stream` (a CUstream or cudaStream_t; NULL: the context's own) and
+/// returns without waiting for it. The inference may use its bindings until the stream has got past
+/// it. Where the plan has steps on the CPU, or a binding is ordinary host memory, it waits for
+/// those. On a plan for the CPU it is hone_context_run.
+///
+/// Errors   as hone_context_run. HONE_ERR_STATE: an error of the device that cannot be recovered
+///          from came before; every call of the context says so
+HONE_API hone_status hone_context_enqueue(hone_context *context, void *stream);
+
+/// Waits for what has been enqueued on the context's own stream; returns the error it met.
+HONE_API hone_status hone_context_wait(hone_context *context);
+
+/// Copies the caller's bytes into the memory of a binding, or out of it, wherever that is, and
+/// waits. size: at most the binding's memory.
+HONE_API hone_status hone_context_write(hone_context *context, int binding, const void *data,
+                                        size_t size);
+HONE_API hone_status hone_context_read(hone_context *context, int binding, void *data, size_t size);
+
+/// Times of one run between events of the device, in milliseconds.
+typedef struct hone_run_times {
+    size_t size;
+    double h2d_ms;    ///< inputs to the device
+    double device_ms; ///< the steps
+    double d2h_ms;    ///< outputs to the host
+} hone_run_times;
+/// Events are recorded around the parts of each run and enqueue; off by default.
+HONE_API hone_status hone_context_timing(hone_context *context, bool on);
+/// Of the last run; waits for it. HONE_ERR_STATE where timing is off or nothing has run.
+HONE_API hone_status hone_context_times(hone_context *context, hone_run_times *times);
+
+/// What the board's counter of energy says, in millijoules since some moment; 0 where it has none.
+HONE_API uint64_t hone_engine_energy_mj(const hone_engine *engine);
+
+// ---- profiles
+// ------------------------------------------------------------------------------------
 
 /// Times of the last run by step, in milliseconds, where profiling is on; n_steps of the plan. Off
 /// by default.

@@ -178,7 +178,29 @@ void hone_candidate_out(hone_candidate *c, int index)
 
 void hone_candidate_number(hone_candidate *c, int64_t number)
 {
-    add_arg(c, (hone_gpu_arg){.kind = HONE_GPU_NUMBER, .number = number});
+    add_arg(c, (hone_gpu_arg){.kind = HONE_GPU_NUMBER, .bytes = 8, .number = number});
+}
+
+void hone_candidate_int(hone_candidate *c, int64_t number)
+{
+    add_arg(c, (hone_gpu_arg){.kind = HONE_GPU_NUMBER, .bytes = 4, .number = number});
+}
+
+void hone_candidate_nothing(hone_candidate *c)
+{
+    add_arg(c, (hone_gpu_arg){.kind = HONE_GPU_NOTHING});
+}
+
+void hone_candidate_scratch(hone_candidate *c, size_t bytes)
+{
+    c->scratch_bytes = bytes;
+    add_arg(c, (hone_gpu_arg){.kind = HONE_GPU_SCRATCH});
+}
+
+void hone_candidate_tickets(hone_candidate *c, size_t words)
+{
+    c->n_tickets = words;
+    add_arg(c, (hone_gpu_arg){.kind = HONE_GPU_TICKETS});
 }
 
 bool hone_launch(hone_candidate *c, int64_t work, int threads)

@@ -19,28 +19,39 @@ typedef struct hone_gpu_facts {
     int arch; /* 90 for compute capability 9.0 */
     int n_sms;
     int shared_bytes; /* the most that a block can have */
+    bool allows_tf32; /* float32 products may round their factors to tf32 */
 } hone_gpu_facts;
 
 typedef enum hone_gpu_arg_kind {
-    HONE_GPU_IN,    /* the address of input `index` */
-    HONE_GPU_OUT,   /* the address of output `index` */
-    HONE_GPU_NUMBER /* eight bytes */
+    HONE_GPU_IN,      /* the address of input `index` */
+    HONE_GPU_OUT,     /* the address of output `index` */
+    HONE_GPU_NUMBER,  /* `number`, in `bytes` */
+    HONE_GPU_NOTHING, /* a null address */
+    HONE_GPU_SCRATCH, /* the address of the launch's scratch: scratch_bytes */
+    HONE_GPU_TICKETS, /* the address of words that are zero before the launch and after it */
 } hone_gpu_arg_kind;
 
 typedef struct hone_gpu_arg {
     hone_gpu_arg_kind kind;
     bool is_joined; /* continues the parameter before it: fields of a struct */
+    int bytes;      /* of a number: 8 or 4 */
     int index;
     int64_t number;
 } hone_gpu_arg;
 
-/* How the constant in[1] has to lie in memory. */
-typedef enum hone_gpu_packing {
-    HONE_GPU_PLAIN,
-    HONE_GPU_TAPS_FIRST, /* [C, 1, taps...] as [taps..., C], in the element type of x */
+/* How a constant input has to lie in memory: its elements, read as an array of extents dim[], with
+ * the dimensions in another order, padded with zeros, in another element type. */
+typedef struct hone_gpu_packing {
+    hone_dtype dtype; /* HONE_NONE: the constant as it is */
+    int rank;
+    int64_t dim[HONE_MAX_RANK];
+    int perm[HONE_MAX_RANK];       /* packed dimension i is dimension perm[i] of dim[] */
+    int64_t padded[HONE_MAX_RANK]; /* extents of the packed form, at least dim[perm[i]] */
 } hone_gpu_packing;
 
-#define HONE_GPU_ARGS (HONE_PROGRAM_INPUTS + 6)
+#define HONE_GPU_PACKED 4 /* inputs that can be packed: the first ones */
+
+#define HONE_GPU_ARGS (HONE_PROGRAM_INPUTS + 16)
 
 typedef struct hone_candidate {
     struct hone_candidate *next;
@@ -51,9 +62,12 @@ typedef struct hone_candidate {
     hone_text name;  /* "row_softmax<f16,1000,256" until it is closed */
     uint32_t grid[3], block[3], cluster[3];
     uint32_t shared_bytes;
+    size_t scratch_bytes; /* of device memory, while it runs */
+    size_t n_tickets;
+    double us; /* what a model or a clock says; 0: not known */
     int n_args;
     hone_gpu_arg args[HONE_GPU_ARGS];
-    hone_gpu_packing packing;
+    hone_gpu_packing packing[HONE_GPU_PACKED];
 } hone_candidate;
 
 /* One step being lowered: as a call of the CPU backend, without data. Constants have theirs. */
@@ -101,7 +115,21 @@ void hone_knob_index(hone_candidate *c, int64_t most);
 
 void hone_candidate_in(hone_candidate *c, int index);
 void hone_candidate_out(hone_candidate *c, int index);
-void hone_candidate_number(hone_candidate *c, int64_t number);
+void hone_candidate_number(hone_candidate *c, int64_t number); /* eight bytes */
+void hone_candidate_int(hone_candidate *c, int64_t number);    /* four */
+void hone_candidate_nothing(hone_candidate *c);
+void hone_candidate_scratch(hone_candidate *c, size_t bytes);
+void hone_candidate_tickets(hone_candidate *c, size_t words);
+
+/* Input `input`, a constant, shall be packed: begins with its own extents in their order, to be
+ * changed. */
+hone_gpu_packing *hone_candidate_pack(hone_candidate *c, int input, const hone_tensor *constant,
+                                      hone_dtype dtype);
+size_t hone_gpu_packed_size(const hone_gpu_packing *packing);
+bool hone_gpu_packing_equal(const hone_gpu_packing *a, const hone_gpu_packing *b);
+/* from: the constant's dense elements of type `dtype`; to: hone_gpu_packed_size bytes. */
+void hone_gpu_pack_into(const hone_gpu_packing *packing, hone_dtype dtype, const void *from,
+                        void *to);
 
 /* A grid of one dimension: `work` threads' worth of blocks. false where it is too large. */
 bool hone_launch(hone_candidate *c, int64_t work, int threads);

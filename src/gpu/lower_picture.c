@@ -156,6 +156,17 @@ static void knob_depthwise(hone_candidate *c, const hone_window *w, int64_t chan
     hone_knob_int(c, "PW", w->pad_begin[1]);
 }
 
+/* [C, 1, taps...] as [taps..., C]. */
+static void pack_taps_first(hone_candidate *c, const hone_tensor *w)
+{
+    hone_gpu_packing *p = hone_candidate_pack(c, 1, w, w->dtype);
+
+    for (int i = 0; i < p->rank; i++) {
+        p->perm[i] = (i + 1) % p->rank;
+        p->padded[i] = p->dim[p->perm[i]];
+    }
+}
+
 static void offer_depthwise(hone_lower *lower, const hone_gpu_region *region,
                             const hone_gpu_map *map, const hone_window *w, const int shape[2])
 {
@@ -183,7 +194,7 @@ static void offer_depthwise(hone_lower *lower, const hone_gpu_region *region,
     hone_candidate_in(c, 1);
     hone_candidate_in(c, bias ? 2 : 1);
     hone_gpu_region_args(c, region);
-    c->packing = HONE_GPU_TAPS_FIRST;
+    pack_taps_first(c, lower->in[1]);
     hone_launch(c, count, 128);
 }
 

@@ -39,8 +39,9 @@ static bool fail(check *c, hone_status status, const char *format, ...)
 }
 
 static const char *const section_names[HONE_SECTION_COUNT] = {
-    "text",       "info",     "extents",    "values", "steps",  "references",
-    "attributes", "bindings", "properties", "tuning", "weights"};
+    "text",       "info",      "extents",    "values", "steps",   "references",
+    "attributes", "bindings",  "properties", "tuning", "targets", "kernels",
+    "launches",   "arguments", "images",     "weights"};
 
 static bool check_header(check *c)
 {
@@ -68,9 +69,10 @@ static bool check_header(check *c)
     if (memchr(h->device, 0, sizeof h->device) == NULL ||
         memchr(h->producer, 0, sizeof h->producer) == NULL)
         return fail(c, HONE_ERR_FORMAT, "a text of the header is not terminated");
-    if (strcmp(h->device, "cpu") != 0)
+    if (strcmp(h->device, "cpu") != 0 && strcmp(h->device, "cuda") != 0)
         return fail(c, HONE_ERR_MISMATCH,
-                    "the plan is for the device \"%s\"; this library runs \"cpu\"", h->device);
+                    "the plan is for the device \"%s\"; this library runs \"cpu\" and \"cuda\"",
+                    h->device);
     c->plan->header = h;
     return true;
 }
@@ -85,7 +87,8 @@ static const void *section(check *c, hone_section_kind kind, size_t record, bool
     *count = 0;
     if (s->kind != (uint32_t)kind || s->offset % HONE_PLAN_ALIGN || s->offset > c->bytes.size ||
         s->size > c->bytes.size - s->offset || s->size % record ||
-        (kind != HONE_SECTION_WEIGHTS && s->size / record > INT32_MAX)) {
+        (kind != HONE_SECTION_WEIGHTS && kind != HONE_SECTION_IMAGES &&
+         s->size / record > INT32_MAX)) {
         fail(c, HONE_ERR_FORMAT,
              "the entry of section \"%s\" points outside the plan or is malformed",
              section_names[kind]);
@@ -125,6 +128,14 @@ static bool find_sections(check *c, bool verify)
     p->properties = section(c, HONE_SECTION_PROPERTIES, 2 * sizeof *p->properties, verify,
                             &n[HONE_SECTION_PROPERTIES]);
     p->tuning = section(c, HONE_SECTION_TUNING, 1, verify, &n[HONE_SECTION_TUNING]);
+    p->targets =
+        section(c, HONE_SECTION_TARGETS, sizeof *p->targets, verify, &n[HONE_SECTION_TARGETS]);
+    p->kernels =
+        section(c, HONE_SECTION_KERNELS, sizeof *p->kernels, verify, &n[HONE_SECTION_KERNELS]);
+    p->launches =
+        section(c, HONE_SECTION_LAUNCHES, sizeof *p->launches, verify, &n[HONE_SECTION_LAUNCHES]);
+    p->args = section(c, HONE_SECTION_ARGS, sizeof *p->args, verify, &n[HONE_SECTION_ARGS]);
+    p->images = section(c, HONE_SECTION_IMAGES, 1, verify, &n[HONE_SECTION_IMAGES]);
     p->weights = section(c, HONE_SECTION_WEIGHTS, 1, verify, &n[HONE_SECTION_WEIGHTS]);
     if (c->worst != HONE_OK)
         return false;
@@ -137,6 +148,11 @@ static bool find_sections(check *c, bool verify)
     p->n_bindings = (uint32_t)n[HONE_SECTION_BINDINGS];
     p->n_properties = (uint32_t)n[HONE_SECTION_PROPERTIES];
     p->tuning_size = n[HONE_SECTION_TUNING];
+    p->n_targets = (uint32_t)n[HONE_SECTION_TARGETS];
+    p->n_kernels = (uint32_t)n[HONE_SECTION_KERNELS];
+    p->n_launches = (uint32_t)n[HONE_SECTION_LAUNCHES];
+    p->n_args = (uint32_t)n[HONE_SECTION_ARGS];
+    p->images_size = n[HONE_SECTION_IMAGES];
     p->weights_size = n[HONE_SECTION_WEIGHTS];
     if (n[HONE_SECTION_INFO] != 1)
         return fail(c, HONE_ERR_FORMAT, "section \"info\" has %zu records; there is one",
@@ -246,11 +262,18 @@ static uint32_t binding_root(const hone_plan *p, uint32_t binding)
 static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
 {
     const hone_plan *p = c->plan;
+    const bool on_device = v->flags & HONE_VALUE_DEVICE;
 
+    if (on_device && (!hone_plan_is_cuda(p) || v->dtype == HONE_STRING))
+        return false;
     switch (v->storage) {
-    case HONE_STORAGE_CONST: return constant_ok(c, v);
+    case HONE_STORAGE_CONST:
+        return constant_ok(c, v) &&
+               (!on_device || within(v->offset, v->room, p->info->device_weight_bytes));
     case HONE_STORAGE_ARENA:
-        return within(v->offset, v->room, p->info->arena_bytes) && v->offset % HONE_PLAN_ALIGN == 0;
+        return within(v->offset, v->room,
+                      on_device ? p->info->device_arena_bytes : p->info->arena_bytes) &&
+               v->offset % HONE_PLAN_ALIGN == 0;
     case HONE_STORAGE_INPUT:
         return v->offset < p->n_inputs && p->bindings[v->offset].value == index;
     case HONE_STORAGE_OUTPUT:
@@ -259,8 +282,9 @@ static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
     case HONE_STORAGE_ALIAS:
         return v->offset < p->n_values && v->offset != index &&
                p->values[v->offset].storage != HONE_STORAGE_ALIAS &&
-               !(p->values[v->offset].flags & HONE_VALUE_PACKED);
-    case HONE_STORAGE_HEAP: return true;
+               !(p->values[v->offset].flags & HONE_VALUE_PACKED) &&
+               (p->values[v->offset].flags & HONE_VALUE_DEVICE) == (v->flags & HONE_VALUE_DEVICE);
+    case HONE_STORAGE_HEAP: return !on_device;
     default: return false;
     }
 }
@@ -325,9 +349,10 @@ static bool count_ok(int n, int least, int most)
 static bool arity_ok(const check *c, const hone_plan_step_record *s)
 {
     const uint32_t *refs = c->plan->refs + s->first_ref;
-    const int in_out[HONE_STEP_COUNT][2] = {{-1, -1}, {-1, 1}, {0, 0}, {1, 0}, {0, 1}, {1, 1}};
+    const int in_out[HONE_STEP_COUNT][2] = {{-1, -1}, {-1, 1},  {0, 0}, {1, 0}, {0, 1},
+                                            {1, 1},   {-1, -1}, {1, 1}, {1, 1}};
 
-    if (s->kind == HONE_STEP_KERNEL || s->kind == HONE_STEP_VIEW) {
+    if (s->kind == HONE_STEP_KERNEL || s->kind == HONE_STEP_VIEW || s->kind == HONE_STEP_LAUNCH) {
         const hone_op_id op = hone_op_find(hone_plan_text(c->plan, s->op));
         if (op == HONE_OP_none || !count_ok(s->n_in, hone_ops[op].in_min, hone_ops[op].in_max) ||
             !count_ok(s->n_out, 0, hone_ops[op].out_max))
@@ -348,6 +373,78 @@ static bool arity_ok(const check *c, const hone_plan_step_record *s)
         if (refs[i] == HONE_REF_ABSENT)
             return false;
     return true;
+}
+
+/* Kernels of the host must never be shown an address of the device, nor the other way round; views
+ * and jumps show shapes or bools of the host. */
+static bool sides_ok(const check *c, const hone_plan_step_record *s)
+{
+    const hone_plan *p = c->plan;
+
+    for (int i = 0; i < s->n_in + s->n_out; i++) {
+        const uint32_t v = p->refs[s->first_ref + (uint32_t)i];
+        const bool is_input = i < s->n_in;
+        bool wanted = s->kind == HONE_STEP_LAUNCH;
+        if (v == HONE_REF_ABSENT)
+            continue;
+        if (s->kind == HONE_STEP_TO_HOST || s->kind == HONE_STEP_TO_DEVICE)
+            wanted = is_input == (s->kind == HONE_STEP_TO_HOST);
+        if (s->kind != HONE_STEP_VIEW && (bool)(p->values[v].flags & HONE_VALUE_DEVICE) != wanted)
+            return false;
+    }
+    return true;
+}
+
+static void check_launch(check *c, uint32_t index, const hone_plan_target *t)
+{
+    const hone_plan *p = c->plan;
+    const hone_plan_launch *l = &p->launches[index];
+    bool ok = l->step < p->n_steps && p->steps[l->step].kind == HONE_STEP_LAUNCH &&
+              (index == t->first_launch || l->step >= p->launches[index - 1].step) &&
+              l->kernel < p->n_kernels && within(l->first_arg, l->n_args, p->n_args) &&
+              l->n_args <= 256;
+
+    for (int k = 0; k < 3; k++)
+        ok = ok && l->grid[k] > 0 && l->grid[k] <= INT32_MAX && l->block[k] > 0 &&
+             l->block[k] <= 1024 && l->cluster[k] <= 16;
+    for (uint32_t i = 0; ok && i < l->n_args; i++) {
+        const hone_plan_arg *a = &p->args[l->first_arg + i];
+        ok = a->kind < HONE_ARG_COUNT &&
+             (a->bytes == 8 || (a->bytes == 4 && a->kind == HONE_ARG_NUMBER));
+        if (a->kind == HONE_ARG_VALUE)
+            ok = ok && a->value < p->n_values && (p->values[a->value].flags & HONE_VALUE_DEVICE) &&
+                 a->number >= 0;
+        if (a->kind == HONE_ARG_TICKETS)
+            ok = ok && a->number >= 0 && (uint64_t)a->number < p->info->ticket_bytes;
+    }
+    if (!ok)
+        fail(c, HONE_ERR_FORMAT, "launch %u is malformed: it points outside the plan", index);
+}
+
+static void check_kernels(check *c)
+{
+    const hone_plan *p = c->plan;
+
+    if (hone_plan_is_cuda(p) && p->info->device_weight_bytes > p->weights_size)
+        fail(c, HONE_ERR_FORMAT, "the device's weights are more than the plan has");
+    if (!hone_plan_is_cuda(p) && p->n_targets)
+        fail(c, HONE_ERR_FORMAT, "a plan for the CPU has kernels for a GPU");
+    for (uint32_t i = 0; i < p->n_kernels; i++) {
+        const hone_plan_kernel *k = &p->kernels[i];
+        if (!text_ok(c, k->function) || !text_ok(c, k->tactic) || k->is_ptx > 1 ||
+            !within(k->image, k->image_size, p->images_size) || k->image_size == 0 ||
+            (k->is_ptx && p->images[k->image + k->image_size - 1] != 0))
+            fail(c, HONE_ERR_FORMAT, "kernel %u is malformed: it points outside the plan", i);
+    }
+    for (uint32_t i = 0; i < p->n_targets; i++) {
+        const hone_plan_target *t = &p->targets[i];
+        if (!text_ok(c, t->name) || !within(t->first_launch, t->n_launches, p->n_launches)) {
+            fail(c, HONE_ERR_FORMAT, "target %u is malformed: it points outside the plan", i);
+            continue;
+        }
+        for (uint32_t k = 0; k < t->n_launches; k++)
+            check_launch(c, t->first_launch + k, t);
+    }
 }
 
 /* Only once values are known to be sound. */
@@ -374,6 +471,8 @@ static void check_steps(check *c)
             !refs_ok(c, s) || !within(s->attrs, s->attrs_size, p->attrs_size) ||
             (jumps && s->target > p->n_steps))
             fail(c, HONE_ERR_FORMAT, "step %u is malformed: it points outside the plan", i);
+        else if (!sides_ok(c, s))
+            fail(c, HONE_ERR_FORMAT, "step %u uses values of the wrong side of the bus", i);
         else if (!arity_ok(c, s))
             fail(c, HONE_ERR_MISMATCH,
                  "step %u is operator \"%s\" with %u inputs and %u outputs: this library has none "
@@ -398,6 +497,8 @@ hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reas
     if (c.worst == HONE_OK)
         check_binding_storage(&c);
     check_steps(&c);
+    if (c.worst == HONE_OK)
+        check_kernels(&c);
     return c.worst;
 }
 

@@ -8,7 +8,7 @@
 #include "hone/types.h"
 
 #define HONE_PLAN_MAGIC   "HONEPLAN"
-#define HONE_PLAN_VERSION 1
+#define HONE_PLAN_VERSION 2
 #define HONE_PLAN_ALIGN   64
 
 typedef enum hone_section_kind {
@@ -22,7 +22,12 @@ typedef enum hone_section_kind {
     HONE_SECTION_BINDINGS,   /* hone_plan_binding_record: inputs, then outputs */
     HONE_SECTION_PROPERTIES, /* pairs of text references: key, value */
     HONE_SECTION_TUNING,     /* text: how each step was chosen, a line each */
-    HONE_SECTION_WEIGHTS,    /* constants, each aligned to 64 */
+    HONE_SECTION_TARGETS,    /* hone_plan_target: GPU architectures that the plan has kernels for */
+    HONE_SECTION_KERNELS,    /* hone_plan_kernel */
+    HONE_SECTION_LAUNCHES,   /* hone_plan_launch: by target, then by step */
+    HONE_SECTION_ARGS,       /* hone_plan_arg: the launches' arguments */
+    HONE_SECTION_IMAGES,     /* machine code or PTX of kernels, each aligned to 64 */
+    HONE_SECTION_WEIGHTS,    /* constants, each aligned to 64; those of the device first */
     HONE_SECTION_COUNT
 } hone_section_kind;
 
@@ -33,7 +38,7 @@ typedef struct hone_plan_header {
         n_sections;    /* HONE_SECTION_COUNT: the table follows the header, in the order of kinds */
     uint64_t size;     /* of the whole plan */
     uint64_t checksum; /* XXH3-64 of the section table */
-    char device[16];   /* "cpu", terminated */
+    char device[16];   /* "cpu" or "cuda", terminated */
     char producer[16]; /* "hone 0.1.0", terminated */
 } hone_plan_header;
 
@@ -48,11 +53,15 @@ typedef struct hone_plan_section {
 typedef struct hone_plan_info_record {
     uint32_t model, precision; /* texts */
     uint64_t weight_bytes;
-    uint64_t arena_bytes; /* activations, at the profile's largest shapes */
-    uint64_t live_bytes;
-    uint64_t scratch_bytes; /* on one thread */
+    uint64_t arena_bytes;   /* activations of the host, at the profile's largest shapes */
+    uint64_t live_bytes;    /* on both sides */
+    uint64_t scratch_bytes; /* of the host, on one thread */
     uint32_t flags;
     uint32_t reserved;
+    uint64_t device_weight_bytes; /* the first so many of the weights */
+    uint64_t device_arena_bytes;
+    uint64_t ticket_bytes; /* device memory of a context that is zero before a run and after it */
+    uint64_t reserved_2;
 } hone_plan_info_record;
 
 #define HONE_PLAN_UNBOUNDED                                                                        \
@@ -71,7 +80,7 @@ typedef struct hone_plan_extent {
 
 typedef enum hone_storage {
     HONE_STORAGE_CONST,  /* offset in the weights */
-    HONE_STORAGE_ARENA,  /* offset in the arena */
+    HONE_STORAGE_ARENA,  /* offset in the arena of the value's side */
     HONE_STORAGE_INPUT,  /* binding `offset` */
     HONE_STORAGE_OUTPUT, /* binding `offset` */
     HONE_STORAGE_ALIAS,  /* the bytes of value `offset`, which is no alias itself */
@@ -93,6 +102,7 @@ typedef struct hone_plan_value {
 } hone_plan_value;
 
 #define HONE_VALUE_PACKED 1u /* a constant in the form that its step's kernel packs */
+#define HONE_VALUE_DEVICE 2u /* its bytes are in device memory; without: in the host's */
 
 typedef enum hone_step_kind {
     HONE_STEP_KERNEL,       /* op on values */
@@ -101,6 +111,9 @@ typedef enum hone_step_kind {
     HONE_STEP_BRANCH_FALSE, /* to step `target` if the bool in[0] is false */
     HONE_STEP_CLEAR,        /* out[0] becomes empty: extent 0 along axis 0 */
     HONE_STEP_APPEND,       /* in[0] becomes one more entry of out[0] along axis 0 */
+    HONE_STEP_LAUNCH,       /* op on values of the device, by its launches */
+    HONE_STEP_TO_HOST,      /* out[0], of the host, becomes a copy of in[0], of the device */
+    HONE_STEP_TO_DEVICE,    /* the other way round */
     HONE_STEP_COUNT
 } hone_step_kind;
 
@@ -127,9 +140,59 @@ typedef struct hone_plan_binding_record {
     int64_t min[HONE_MAX_RANK], opt[HONE_MAX_RANK], max[HONE_MAX_RANK]; /* -1: not known */
 } hone_plan_binding_record;
 
+/* ---- the GPU's part ---------------------------------------------------------------------------
+ */
+
+/* Launches of one target stand behind one another, in the order of steps. */
+typedef struct hone_plan_target {
+    uint32_t name; /* text: "sm_90"; runs on devices of the same major and no older minor version */
+    uint32_t arch; /* 90 */
+    uint32_t is_exact; /* uses what only this very architecture has */
+    uint32_t n_sms;    /* that the tactics were chosen for */
+    uint32_t first_launch, n_launches;
+} hone_plan_target;
+
+typedef struct hone_plan_kernel {
+    uint32_t function; /* text: its name in the image */
+    uint32_t tactic;   /* text: kernel and knobs, "conv_implicit_gemm<f16,...>" */
+    uint32_t is_ptx;   /* the image is PTX, which the driver compiles */
+    uint32_t reserved;
+    uint64_t image, image_size; /* in the images */
+} hone_plan_kernel;
+
+/* One launch. Each waits for the one before it by griddepcontrol, or by the end of it. */
+typedef struct hone_plan_launch {
+    uint32_t step, kernel;
+    uint32_t grid[3], block[3], cluster[3]; /* cluster: blocks; 0: none */
+    uint32_t shared_bytes;
+    uint32_t first_arg, n_args;
+    float us; /* as the tuner measured or guessed it; 0: not known */
+    uint32_t reserved;
+} hone_plan_launch;
+
+typedef enum hone_arg_kind {
+    HONE_ARG_VALUE,   /* the address of value `value`, plus `number` bytes */
+    HONE_ARG_NUMBER,  /* `number` */
+    HONE_ARG_TICKETS, /* the address of the context's tickets, plus `number` bytes */
+    HONE_ARG_COUNT
+} hone_arg_kind;
+
+typedef struct hone_plan_arg {
+    uint8_t kind;
+    uint8_t bytes;     /* 8, or 4 for a number */
+    uint8_t is_joined; /* continues the argument before it: both are fields of one struct */
+    uint8_t reserved;
+    uint32_t value;
+    int64_t number;
+} hone_plan_arg;
+
+_Static_assert(sizeof(hone_plan_target) == 24, "a target has 24 bytes");
+_Static_assert(sizeof(hone_plan_kernel) == 32, "a kernel has 32 bytes");
+_Static_assert(sizeof(hone_plan_launch) == 64, "a launch has 64 bytes");
+_Static_assert(sizeof(hone_plan_arg) == 16, "an argument has 16 bytes");
 _Static_assert(sizeof(hone_plan_header) == 64, "a plan's header has 64 bytes");
 _Static_assert(sizeof(hone_plan_section) == 32, "a section entry has 32 bytes");
-_Static_assert(sizeof(hone_plan_info_record) == 48, "the info record has 48 bytes");
+_Static_assert(sizeof(hone_plan_info_record) == 80, "the info record has 80 bytes");
 _Static_assert(sizeof(hone_plan_extent) == 56, "an expression has 56 bytes");
 _Static_assert(sizeof(hone_plan_value) == 96, "a value has 96 bytes");
 _Static_assert(sizeof(hone_plan_step_record) == 56, "a step has 56 bytes");

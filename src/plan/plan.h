@@ -33,10 +33,16 @@ struct hone_plan {
     const uint8_t *attrs;
     const hone_plan_binding_record *bindings;
     const uint32_t *properties;
+    const hone_plan_target *targets;
+    const hone_plan_kernel *kernels;
+    const hone_plan_launch *launches;
+    const hone_plan_arg *args;
+    const uint8_t *images;
     const uint8_t *weights;
     const char *tuning;
-    size_t text_size, attrs_size, weights_size, tuning_size;
+    size_t text_size, attrs_size, images_size, weights_size, tuning_size;
     uint32_t n_extents, n_values, n_steps, n_refs, n_bindings, n_inputs, n_properties;
+    uint32_t n_targets, n_kernels, n_launches, n_args;
 };
 
 typedef void (*hone_plan_reason)(void *user, const char *text);
@@ -69,6 +75,11 @@ static inline size_t hone_plan_string_count(const hone_plan_value *value)
 
 /* Step i with its operator looked up; HONE_OP_none for jumps and their kin. */
 hone_plan_step hone_plan_step_at(const hone_plan *plan, uint32_t i);
+
+static inline bool hone_plan_is_cuda(const hone_plan *plan)
+{
+    return plan->header->device[1] == 'u'; /* "cuda"; else "cpu" */
+}
 
 /* Copies `from` over the caller's info struct, whose first field tells how much of it the caller
  * knows. */

@@ -113,19 +113,17 @@ static hone_status oracle(bench *b)
     return hone_cpu_run_once(&call);
 }
 
-/* Weights as the candidate wants them. */
-static const void *packed(bench *b, const hone_candidate *c, int i)
+/* Input i as the candidate wants it. */
+static const void *packed(bench *b, const hone_candidate *c, int i, size_t *size)
 {
-    const hone_tensor *w = &b->s.in[i];
-    const size_t size = (size_t)hone_dtype_bits(w->dtype) / 8;
+    const hone_tensor *t = &b->s.in[i];
 
-    if (i != 1 || c->packing != HONE_GPU_TAPS_FIRST)
-        return w->data;
-    const int64_t channels = w->shape.dim[0], taps = hone_tensor_count(w) / channels;
-    char *to = room(b, w->size);
-    for (int64_t k = 0; k < channels * taps; k++)
-        memcpy(to + (size_t)(k % taps * channels + k / taps) * size,
-               (const char *)w->data + (size_t)k * size, size);
+    *size = t->size;
+    if (i >= HONE_GPU_PACKED || c->packing[i].dtype == HONE_NONE)
+        return t->data;
+    *size = hone_gpu_packed_size(&c->packing[i]);
+    void *to = room(b, *size);
+    hone_gpu_pack_into(&c->packing[i], t->dtype, t->data, to);
     return to;
 }
 
@@ -133,9 +131,10 @@ static hone_status upload(bench *b)
 {
     for (int i = 0; i < b->s.n_in; i++)
         if (b->s.ins[i]) {
-            HONE_TRY(hone_cuda_memory_init(b->device, b->s.in[i].size, b->stream, &b->in[i]));
-            HONE_TRY(hone_cuda_upload(b->staging, b->stream, b->in[i].at,
-                                      packed(b, b->s.lower.first, i), b->s.in[i].size));
+            size_t size;
+            const void *data = packed(b, b->s.lower.first, i, &size);
+            HONE_TRY(hone_cuda_memory_init(b->device, size, b->stream, &b->in[i]));
+            HONE_TRY(hone_cuda_upload(b->staging, b->stream, b->in[i].at, data, size));
         }
     for (int k = 0; k < b->s.n_out; k++)
         HONE_TRY(hone_cuda_memory_init(b->device, b->s.out[k].size + GUARD, b->stream, &b->out[k]));
