@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads a plan by docs/plan-format.md alone and prints what is in it as JSON. Proves that the page is sufficient.
 
-Usage: read_plan.py FILE.plan [--weights]     Checksums need the module xxhash; without it they are not verified.
+Usage: read_plan.py FILE.plan     Checksums need the module xxhash; without it they are not verified.
 """
 
 import json
@@ -13,9 +13,11 @@ try:
 except ImportError:
     xxhash = None
 
-SECTIONS = "text info extents values steps references attributes bindings properties tuning weights".split()
+SECTIONS = """text info extents values steps references attributes bindings properties tuning targets kernels launches
+arguments images weights""".split()
 STORAGES = "constant arena input output alias grows".split()
-STEPS = "kernel view jump branch_false clear append".split()
+STEPS = "kernel view jump branch_false clear append launch to_host to_device".split()
+ARGUMENTS = "value number tickets".split()
 KINDS = "symbol add mul floor_div ceil_div mod min max".split()
 TYPES = """none float32 uint8 int8 uint16 int16 int32 int64 string bool float16 float64 uint32 uint64 complex64 complex128
 bfloat16 float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz uint4 int4 float4e2m1 float8e8m0 uint2 int2""".split()
@@ -37,7 +39,7 @@ class Plan:
         self.data = data
         need(len(data) >= 64 and data[:8] == b"HONEPLAN", "no plan")
         self.version, n, size, checksum, device, producer = struct.unpack_from("<IIQQ16s16s", data, 8)
-        need(self.version == 1 and n == len(SECTIONS) and size == len(data), "version, sections or size")
+        need(self.version == 2 and n == len(SECTIONS) and size == len(data), "version, sections or size")
         self.device, self.producer = (t.split(b"\0")[0].decode() for t in (device, producer))
         self.check(data[64 : 64 + 32 * n], checksum, "section table")
         self.sections = {}
@@ -82,6 +84,7 @@ class Plan:
                 "offset": offset,
                 "room": room,
                 "packed": bool(rest[8] & 1),
+                "side": "device" if rest[8] & 2 else "host",
             }
 
     def steps(self):
@@ -104,6 +107,56 @@ class Plan:
                 "inferred_late": bool(flags & 1),
             }
 
+    def kernels(self):
+        for function, tactic, is_ptx, _, image, size in self.records("kernels", "<IIIIQQ"):
+            need(image % 64 == 0 and image + size <= len(self.sections["images"]), "image")
+            yield {
+                "function": self.text(function),
+                "tactic": self.text(tactic),
+                "is_ptx": bool(is_ptx),
+                "image": image,
+                "size": size,
+            }
+
+    def arguments(self):
+        """Each launch's arguments come as lists of fields: more than one where an argument is a struct."""
+        for kind, size, is_joined, _, value, number in self.records("arguments", "<BBBBIq"):
+            yield {
+                "kind": ARGUMENTS[kind],
+                "bytes": size,
+                "joined": bool(is_joined),
+                "value": value if kind == 0 else None,
+                "number": number,
+            }
+
+    def launches(self):
+        arguments = list(self.arguments())
+        for step, kernel, *rest in self.records("launches", "<II9IIIIfI"):
+            shared, first, n, us, _ = rest[9:]
+            need(first + n <= len(arguments), "arguments of a launch")
+            yield {
+                "step": step,
+                "kernel": kernel,
+                "grid": rest[:3],
+                "block": rest[3:6],
+                "cluster": rest[6:9],
+                "shared_bytes": shared,
+                "us": us,
+                "arguments": arguments[first : first + n],
+            }
+
+    def targets(self):
+        launches = list(self.launches())
+        for name, arch, is_exact, n_sms, first, n in self.records("targets", "<IIIIII"):
+            need(first + n <= len(launches), "launches of a target")
+            yield {
+                "name": self.text(name),
+                "arch": arch,
+                "is_exact": bool(is_exact),
+                "multiprocessors": n_sms,
+                "launches": launches[first : first + n],
+            }
+
     def bindings(self):
         values = list(self.values())
         for value, is_input, *extents in self.records("bindings", "<II24q"):
@@ -118,7 +171,9 @@ class Plan:
             }
 
     def info(self):
-        model, precision, weights, arena, live, scratch, flags, _ = self.records("info", "<IIQQQQII")[0]
+        model, precision, weights, arena, live, scratch, flags, _, device_weights, device_arena, tickets, _ = self.records(
+            "info", "<IIQQQQIIQQQQ"
+        )[0]
         return {
             "model": self.text(model),
             "precision": self.text(precision),
@@ -128,6 +183,9 @@ class Plan:
             "arena_bytes": arena,
             "live_bytes": live,
             "scratch_bytes": scratch,
+            "device_weight_bytes": device_weights,
+            "device_arena_bytes": device_arena,
+            "ticket_bytes": tickets,
             "bounded": not flags & 1,
         }
 
@@ -137,6 +195,8 @@ class Plan:
             "bindings": list(self.bindings()),
             "values": list(self.values()),
             "steps": list(self.steps()),
+            "targets": list(self.targets()),
+            "kernels": list(self.kernels()),
             "properties": {self.text(k): self.text(v) for k, v in self.records("properties", "<II")},
             "tuning": bytes(self.sections["tuning"]).decode().splitlines(),
         }
