@@ -25,11 +25,14 @@ it must not.
 """
 
 
+TARGETS = {"CPU": "CPU", "GPU": "GPU", "BOTH": "both"}
+
+
 def rows():
     text = (OPT / "pipeline.c").read_text()
     table = text[text.index("static const row rows[]") :]
     table = table[: table.index("\n};")]
-    return re.findall(r'\{"(\w+)",\s*(\w+),\s*(true|false),\s*"([^"]*)"\}', table)
+    return re.findall(r'\{"(\w+)",\s*(CPU|GPU|BOTH),\s*(\w+),\s*(true|false),\s*"([^"]*)"\}', table)
 
 
 def sets():
@@ -78,14 +81,14 @@ def block(comment):
 
 def page():
     rules, passes, members = describe_rules(), describe_passes(), sets()
-    out = [HEAD, "| row | what it does | made of |", "|---|---|---|"]
-    for name, function, needed, what in rows():
+    out = [HEAD, "| row | for | what it does | made of |", "|---|---|---|---|"]
+    for name, target, function, needed, what in rows():
         made_of = f"`{passes[function][0]}`" if function != "NULL" else f"{len(members[name])} rule" + "s" * (len(members[name]) > 1)
-        out.append(f"| {name}{' *' if needed == 'true' else ''} | {what} | {made_of} |")
+        out.append(f"| {name}{' *' if needed == 'true' else ''} | {TARGETS[target]} | {what} | {made_of} |")
     out.append("\n## Passes over whole graphs")
     for name, (path, comment) in sorted(passes.items()):
         out.append(f"\n### {name.removeprefix('hone_pass_')}\n\n`{path}`. {block(comment)}")
-    for name, _, _, _ in rows():
+    for name, _, _, _, _ in rows():
         if name not in members:
             continue
         out.append(f"\n## Rules of the set `{name}`")

@@ -21,11 +21,17 @@ typedef struct hone_pass_options {
     const hone_progress *progress;
     const char *
         dump_ir; /* folder, or NULL: "NN_row.ir" after every row, "00_import.ir" before the first */
-    bool no_optimize;  /* only the rows marked as needed by lowering */
-    size_t fold_limit; /* the most bytes that folding may make of one node; 0: 256 MiB */
+    bool no_optimize;    /* only the rows marked as needed by lowering */
+    size_t fold_limit;   /* the most bytes that folding may make of one node; 0: 256 MiB */
+    bool gpu;            /* the rows for a GPU; false: those for the CPU */
+    hone_dtype narrow;   /* GPU: what float32 may become: HONE_F16, HONE_BF16; others: nothing */
+    bool strongly_typed; /* GPU: types follow the graph, whatever `narrow` says */
+    /* GPU: whether it has a kernel for this node with its present types; NULL: for every node. */
+    bool (*takes)(void *user, const hone_node *node);
+    void *user;
 } hone_pass_options;
 
-/* Runs the pipeline for the CPU on a module whose inference has run. */
+/* Runs the pipeline for the CPU or a GPU on a module whose inference has run. */
 hone_status hone_opt_run(hone_module *module, const hone_pass_options *options);
 
 /* Applies rules until none fires any more (bounded: HONE_ERR_INTERNAL names the rule that does not

@@ -8,36 +8,44 @@
 
 #include "base/file.h"
 
+typedef enum target {
+    CPU = 1,
+    GPU = 2,
+    BOTH = CPU | GPU,
+} target;
+
 typedef struct row {
     const char *name;
+    target target;
     hone_pass_fn pass; /* NULL: the rules of the set `name` */
     bool needed;       /* by lowering: runs under no_optimize too */
     const char *what;
 } row;
 
 static const row rows[] = {
-    {"widen", hone_pass_widen, true, "float16 and bfloat16 become float32"},
-    {"fold", hone_pass_fold, false,
+    {"widen", BOTH, hone_pass_widen, true, "float16 and bfloat16 become float32"},
+    {"fold", BOTH, hone_pass_fold, false,
      "constants and known shapes are computed; constant branches inlined"},
-    {"simplify", NULL, false, "operators that do nothing go"},
-    {"common", hone_pass_common, false, "equal expressions and equal constants become one"},
-    {"dead", hone_pass_dead, false, "what nobody uses goes"},
-    {"patterns", NULL, false, "operators that exporters spell out become one"},
-    {"canonical", NULL, false, "one spelling for each thing; scales and shifts go into weights"},
-    {"tables", NULL, false, "what is computed of looked-up rows is computed of the table"},
-    {"attention", NULL, false, "two products around a softmax become attention"},
-    {"fold_2", hone_pass_fold, false, "constants that the rules made"},
-    {"layout", hone_pass_layout, false, "channels last where it pays: a minimum cut"},
-    {"transposes", NULL, false, "transposes meet, cancel and become reshapes or flags"},
-    {"lanes", NULL, false, "convolutions with few channels get more of them"},
-    {"fold_3", hone_pass_fold, false, "constants that were re-laid"},
-    {"common_2", hone_pass_common, false, "transposes of one value become one"},
-    {"dead_2", hone_pass_dead, false, "what nobody uses goes"},
-    {"regions", hone_pass_regions, false, "pointwise neighbours become one program"},
-    {"epilogue", NULL, false, "programs go into the contraction before them"},
-    {"siblings", NULL, false, "contractions of one input become a wider one"},
-    {"columns", NULL, false, "short constant operands become lines"},
-    {"dead_3", hone_pass_dead, false, "what nobody uses goes"},
+    {"simplify", BOTH, NULL, false, "operators that do nothing go"},
+    {"common", BOTH, hone_pass_common, false, "equal expressions and equal constants become one"},
+    {"dead", BOTH, hone_pass_dead, false, "what nobody uses goes"},
+    {"patterns", BOTH, NULL, false, "operators that exporters spell out become one"},
+    {"canonical", BOTH, NULL, false,
+     "one spelling for each thing; scales and shifts go into weights"},
+    {"tables", BOTH, NULL, false, "what is computed of looked-up rows is computed of the table"},
+    {"attention", BOTH, NULL, false, "two products around a softmax become attention"},
+    {"fold_2", BOTH, hone_pass_fold, false, "constants that the rules made"},
+    {"layout", BOTH, hone_pass_layout, false, "channels last where it pays: a minimum cut"},
+    {"transposes", BOTH, NULL, false, "transposes meet, cancel and become reshapes or flags"},
+    {"lanes", CPU, NULL, false, "convolutions with few channels get more of them"},
+    {"fold_3", BOTH, hone_pass_fold, false, "constants that were re-laid"},
+    {"common_2", BOTH, hone_pass_common, false, "transposes of one value become one"},
+    {"dead_2", BOTH, hone_pass_dead, false, "what nobody uses goes"},
+    {"regions", BOTH, hone_pass_regions, false, "pointwise neighbours become one program"},
+    {"epilogue", BOTH, NULL, false, "programs go into the contraction before them"},
+    {"siblings", BOTH, NULL, false, "contractions of one input become a wider one"},
+    {"columns", CPU, NULL, false, "short constant operands become lines"},
+    {"dead_3", BOTH, hone_pass_dead, false, "what nobody uses goes"},
 };
 
 /* Rules by set. */
@@ -129,11 +137,12 @@ static hone_pass_context context_of(hone_module *module, const hone_pass_options
 hone_status hone_opt_run(hone_module *module, const hone_pass_options *options)
 {
     hone_pass_context c = context_of(module, options);
+    const target wanted = options->gpu ? GPU : CPU;
 
     HONE_TRY(dump(module, options, 0, "import"));
     for (int i = 0; i < HONE_COUNT(rows); i++) {
         HONE_TRY(hone_progress_report(options->progress, "passes", i, HONE_COUNT(rows)));
-        if (options->no_optimize && !rows[i].needed)
+        if (!(rows[i].target & wanted) || (options->no_optimize && !rows[i].needed))
             continue;
         HONE_TRY(run_row(&c, &rows[i]));
         HONE_TRY(dump(module, options, i + 1, rows[i].name));
