@@ -174,7 +174,7 @@ typedef struct hone_step_info {
     size_t shared_bytes;
     double us; ///< as measured when the plan was built; 0: not measured
 } hone_step_info;
-/// Threads: `detail` is valid until the thread's next question about a step.
+/// Threads: `detail` and `tactic` are valid until the thread's next question about a step.
 HONE_API hone_status hone_plan_step_info(const hone_plan *plan, int index, hone_step_info *info);
 
 /// Properties that travel with the model: "labels", "preprocess", ONNX metadata. NULL past the

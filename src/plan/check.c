@@ -481,6 +481,16 @@ static void check_steps(check *c)
     }
 }
 
+/* One name behind the other, as options write them; cut off where there are very many. */
+static void name_targets(hone_plan *p)
+{
+    size_t length = 0;
+
+    for (uint32_t i = 0; i < p->n_targets && length < sizeof p->target_names; i++)
+        length += (size_t)snprintf(p->target_names + length, sizeof p->target_names - length,
+                                   "%s%s", i ? " " : "", hone_plan_text(p, p->targets[i].name));
+}
+
 hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reason, void *user,
                             hone_plan *out)
 {
@@ -499,6 +509,8 @@ hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reas
     check_steps(&c);
     if (c.worst == HONE_OK)
         check_kernels(&c);
+    if (c.worst == HONE_OK)
+        name_targets(out);
     return c.worst;
 }
 

@@ -176,6 +176,10 @@ hone_status hone_plan_describe(const hone_plan *plan, hone_plan_info *info)
         .live_bytes = r->live_bytes,
         .scratch_bytes = r->scratch_bytes,
         .is_bounded = !(r->flags & HONE_PLAN_UNBOUNDED),
+        .targets = plan->target_names,
+        .device_weight_bytes = r->device_weight_bytes,
+        .device_activation_bytes = r->device_arena_bytes + r->ticket_bytes,
+        .n_launches = plan->n_targets ? (int)plan->targets[0].n_launches : 0,
     };
     return hone_info_fill(info, &all, sizeof all);
 }

@@ -16,6 +16,8 @@ typedef struct hone_plan_step {
     hone_bytes attrs;         /* encoded */
 } hone_plan_step;
 
+#define HONE_PLAN_TARGET_NAMES 128
+
 struct hone_plan {
     hone_allocator allocator;
     hone_map map; /* of a plan opened from a file */
@@ -43,6 +45,7 @@ struct hone_plan {
     size_t text_size, attrs_size, images_size, weights_size, tuning_size;
     uint32_t n_extents, n_values, n_steps, n_refs, n_bindings, n_inputs, n_properties;
     uint32_t n_targets, n_kernels, n_launches, n_args;
+    char target_names[HONE_PLAN_TARGET_NAMES]; /* "sm_86 sm_89 ptx" */
 };
 
 typedef void (*hone_plan_reason)(void *user, const char *text);
