@@ -1,6 +1,7 @@
 /* hone_build: import with the given shapes, attach what comes before and after, infer, run the
  * passes, lower, place, emit. One arena holds all of it and goes at the end; whatever way a build
  * ends, nothing is left behind. */
+#include "build/gpu.h"
 #include "build/model.h"
 #include "opt/opt.h"
 
@@ -10,6 +11,7 @@ typedef struct build_job {
     hone_arena *arena;
     hone_profile profile;
     hone_module *module;
+    hone_low_gpu *gpu; /* NULL: for the CPU */
     void *data;
     size_t size;
 } build_job;
@@ -84,26 +86,25 @@ static hone_status build(void *ctx)
     build_job *job = ctx;
     hone_lowered low;
 
+    HONE_TRY(hone_gpu_targets(job->arena, job->options, &job->gpu));
     HONE_TRY(hone_progress_report(job->options->progress, "import", 0, 0));
     HONE_TRY(import(job));
     HONE_TRY(attach(job));
     HONE_TRY(optimize(job));
     HONE_TRY(hone_progress_report(job->options->progress, "lower", 0, 0));
-    HONE_TRY(hone_lower(job->arena, job->module, &low));
+    HONE_TRY(hone_low_make(job->arena, job->module, job->gpu, &low));
+    if (job->gpu) {
+        HONE_TRY(hone_gpu_assign(&low));
+        HONE_TRY(hone_gpu_bind(&low));
+    }
     HONE_TRY(hone_pack_plan(&low));
     hone_low_compact(&low);
     HONE_TRY(hone_low_estimate(&low));
     HONE_TRY(hone_progress_report(job->options->progress, "place", 0, 0));
     HONE_TRY(hone_place(&low));
+    if (job->gpu)
+        HONE_TRY(hone_gpu_compile(&low));
     return hone_write_plan(&low, &job->profile, job->options, &job->data, &job->size);
-}
-
-static hone_status check_options(const hone_build_options *o)
-{
-    if (o->device && strcmp(o->device, "cpu") != 0)
-        return hone_error(HONE_ERR_ARGUMENT,
-                          "building: device is \"%s\"; this version builds for \"cpu\"", o->device);
-    return HONE_OK;
 }
 
 hone_status hone_build(const hone_model *model, const hone_build_options *options, hone_plan **out)
@@ -117,7 +118,6 @@ hone_status hone_build(const hone_model *model, const hone_build_options *option
         memcpy(&o, options, HONE_MIN(options->size, sizeof o));
     if (!o.allocator)
         o.allocator = &model->allocator;
-    HONE_TRY_OUT(check_options(&o));
     HONE_TRY_OUT(hone_arena_create(o.allocator, model->memory_limit, &job.arena));
     HONE_TRY_OUT(hone_trap_run(build, &job));
     HONE_TRY_OUT(hone_plan_adopt(o.allocator, job.data, job.size, out));

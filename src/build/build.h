@@ -61,6 +61,8 @@ typedef struct hone_low_value {
     const hone_value *value;       /* that it comes from, or NULL */
     const hone_constant *constant; /* of a constant */
     int pack_step;                 /* the step for which a constant is packed, or -1 */
+    const struct hone_gpu_packing *packing; /* of a constant for kernels of a GPU, or NULL */
+    bool on_device;
     size_t room;
     uint64_t offset;
     int first, last; /* steps between which it is alive; first -1: never written */
@@ -76,8 +78,11 @@ typedef struct hone_low_step {
     int target;    /* a step */
     bool is_dynamic;
     size_t scratch;
+    int device_scratch; /* the value that launches use meanwhile, or -1 */
     double flop, bytes;
 } hone_low_step;
+
+typedef struct hone_low_gpu hone_low_gpu; /* build/gpu.h */
 
 typedef struct hone_lowered {
     hone_arena *arena;
@@ -86,13 +91,15 @@ typedef struct hone_lowered {
     HONE_VEC(hone_low_step) steps;
     HONE_VEC(int) bindings; /* values: inputs, then outputs */
     int n_inputs;
-    size_t arena_bytes, live_bytes, scratch_bytes, weight_bytes;
+    size_t arena_bytes, live_bytes, scratch_bytes, weight_bytes, device_arena_bytes;
     bool is_bounded;
+    hone_low_gpu *gpu; /* NULL: for the CPU */
 } hone_lowered;
 
 /* Every node becomes a step, control flow becomes jumps, views become aliases. HONE_ERR_UNSUPPORTED
- * lists all nodes that the CPU has no kernel for. */
-hone_status hone_lower(hone_arena *arena, hone_module *module, hone_lowered *out);
+ * lists all nodes that neither the CPU nor the GPU (NULL: none) has a kernel for. */
+hone_status hone_low_make(hone_arena *arena, hone_module *module, hone_low_gpu *gpu,
+                          hone_lowered *out);
 
 /* lower_control.c */
 hone_status hone_lower_control(hone_lowered *low, int *map, const hone_node *node);

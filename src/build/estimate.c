@@ -76,14 +76,15 @@ hone_status hone_low_estimate(hone_lowered *low)
         hone_tensor *tensors = hone_arena_array(low->arena, n, sizeof *tensors);
         hone_tensor **pointers = hone_arena_array(low->arena, n, sizeof *pointers);
         hone_cpu_call call;
-        if (s->kind != HONE_STEP_KERNEL)
+        if (s->kind != HONE_STEP_KERNEL && s->kind != HONE_STEP_LAUNCH)
             continue;
         const bool known = hone_low_call(low, s, &call, tensors, pointers, pool);
         s->flop = flop_of(&call);
         for (int k = 0; k < s->n_in + s->n_out; k++)
             s->bytes += bytes_of(pointers[k]);
         const hone_cpu_kernel *kernel = hone_cpu_kernel_of(s->op);
-        s->scratch = known && kernel->scratch ? kernel->scratch(&call) : 0;
+        if (s->kind == HONE_STEP_KERNEL)
+            s->scratch = known && kernel->scratch ? kernel->scratch(&call) : 0;
         low->scratch_bytes =
             HONE_MAX(low->scratch_bytes, hone_align_up(s->scratch, HONE_ALIGNMENT));
     }

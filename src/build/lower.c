@@ -1,7 +1,7 @@
 /* Lowering: the graph as a list of steps on values. Views of static shape vanish into aliases;
  * graph outputs are written where the caller wants them; everything else is one step a node.
  * Control flow is in lower_control.c. */
-#include "build/build.h"
+#include "build/gpu.h"
 
 int hone_low_add_value(hone_lowered *low, const char *name, const hone_type *type,
                        hone_storage storage)
@@ -25,8 +25,13 @@ hone_low_step *hone_low_add_step(hone_lowered *low, hone_step_kind kind, hone_op
 {
     hone_low_step *s = hone_vec_push(low->arena, &low->steps);
 
-    *s = (hone_low_step){
-        .kind = kind, .op = op, .name = name, .n_in = n_in, .n_out = n_out, .target = -1};
+    *s = (hone_low_step){.kind = kind,
+                         .op = op,
+                         .name = name,
+                         .n_in = n_in,
+                         .n_out = n_out,
+                         .target = -1,
+                         .device_scratch = -1};
     s->in = hone_arena_array(low->arena, (size_t)n_in, sizeof(int));
     s->out = hone_arena_array(low->arena, (size_t)n_out, sizeof(int));
     return s;
@@ -117,6 +122,7 @@ hone_status hone_lower_graph(hone_lowered *low, int *map, const hone_graph *grap
 /* ---- what this device has no code for -------------------------------------------------------- */
 
 typedef struct unsupported {
+    hone_low_gpu *gpu;
     hone_text lines;
     int n;
 } unsupported;
@@ -138,7 +144,7 @@ static void check_node(unsupported *u, const hone_node *node)
     hone_tensor *pointers[HONE_COUNT(tensors)];
     const int n = node->n_in + node->n_out;
 
-    if (hone_op_has(node->op, HONE_TRAIT_VIEW))
+    if (hone_op_has(node->op, HONE_TRAIT_VIEW) || (u->gpu && hone_gpu_takes(u->gpu, node)))
         return;
     if (!hone_cpu_kernel_of(node->op)) {
         note_unsupported(u, node, "the CPU backend has no kernel for it yet");
@@ -199,17 +205,17 @@ static void check_bindings(unsupported *u, const hone_graph *graph)
     }
 }
 
-static hone_status check_supported(hone_arena *arena, const hone_graph *graph)
+static hone_status check_supported(hone_arena *arena, const hone_graph *graph, hone_low_gpu *gpu)
 {
-    unsupported u = {0};
+    unsupported u = {.gpu = gpu};
     hone_status st = HONE_OK;
 
     hone_text_init(&u.lines, NULL);
     check_bindings(&u, graph);
     check_graph(arena, &u, graph);
     if (u.n) {
-        st = hone_error(HONE_ERR_UNSUPPORTED, "building for the CPU: %d of its parts cannot be run",
-                        u.n);
+        st = hone_error(HONE_ERR_UNSUPPORTED, "building for the %s: %d of its parts cannot be run",
+                        gpu ? "GPU" : "CPU", u.n);
         hone_message_append("%s", u.lines.data ? u.lines.data + 1 : "");
     }
     hone_text_fini(&u.lines);
@@ -252,15 +258,16 @@ static void lower_output(hone_lowered *low, int *map, const hone_graph *graph, i
     *hone_vec_push(low->arena, &low->bindings) = v;
 }
 
-hone_status hone_lower(hone_arena *arena, hone_module *module, hone_lowered *out)
+hone_status hone_low_make(hone_arena *arena, hone_module *module, hone_low_gpu *gpu,
+                          hone_lowered *out)
 {
     const hone_graph *graph = module->main;
     int *map = hone_arena_array(arena, (size_t)module->n_values + 1, sizeof *map);
 
-    *out = (hone_lowered){.arena = arena, .module = module};
+    *out = (hone_lowered){.arena = arena, .module = module, .gpu = gpu};
     for (int i = 0; i < module->n_values; i++)
         map[i] = -1;
-    HONE_TRY(check_supported(arena, graph));
+    HONE_TRY(check_supported(arena, graph, gpu));
     lower_inputs(out, map, graph);
     HONE_TRY(hone_lower_graph(out, map, graph));
     for (int i = 0; i < graph->n_out; i++)

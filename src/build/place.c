@@ -80,6 +80,7 @@ static void find_lives(hone_lowered *low)
             touch(low, step->in[i], s);
         for (int i = 0; i < step->n_out; i++)
             touch(low, step->out[i], s);
+        touch(low, step->device_scratch, s);
     }
     for (int s = 0; s < low->steps.n; s++)
         if (low->steps.v[s].kind == HONE_STEP_JUMP && low->steps.v[s].target <= s)
@@ -223,11 +224,16 @@ static size_t pack_in_order(packing *p)
     return total;
 }
 
-static void keep(hone_lowered *low, const packing *p, size_t total)
+/* The arena that is being packed: its bytes so far, and what would be the least. */
+typedef struct side_size {
+    size_t total, live;
+} side_size;
+
+static void keep(hone_lowered *low, const packing *p, size_t total, side_size *side)
 {
-    if (total >= low->arena_bytes)
+    if (total >= side->total)
         return;
-    low->arena_bytes = total;
+    side->total = total;
     for (int i = 0; i < p->n; i++)
         low->values.v[p->blocks[i].value].offset = p->blocks[i].offset;
 }
@@ -247,18 +253,18 @@ static void promote_highest(packing *p, uint32_t *random)
     p->blocks[to] = b;
 }
 
-static void pack(hone_lowered *low, packing *p)
+static void pack(hone_lowered *low, packing *p, side_size *side)
 {
     static int (*const orders[])(const void *, const void *) = {by_size, by_area, by_time};
-    const double good = GOOD_ENOUGH * (double)low->live_bytes;
+    const double good = GOOD_ENOUGH * (double)side->live;
     uint32_t random = 1;
 
-    low->arena_bytes = SIZE_MAX;
-    for (int o = 0; o < HONE_COUNT(orders) && (double)low->arena_bytes > good; o++) {
+    side->total = p->n ? SIZE_MAX : 0;
+    for (int o = 0; o < HONE_COUNT(orders) && (double)side->total > good; o++) {
         qsort(p->blocks, (size_t)p->n, sizeof(block), orders[o]);
         const int rounds = p->n > 1000 ? 10 : SEARCH_ROUNDS;
-        for (int r = 0; r < rounds && (double)low->arena_bytes > good; r++) {
-            keep(low, p, pack_in_order(p));
+        for (int r = 0; r < rounds && (double)side->total > good; r++) {
+            keep(low, p, pack_in_order(p), side);
             promote_highest(p, &random);
         }
     }
@@ -280,6 +286,27 @@ static size_t largest_live_set(const hone_lowered *low, const packing *p)
     return (size_t)most;
 }
 
+/* Places the values of one side in its arena. */
+static side_size place_side(hone_lowered *low, packing *p, bool on_device)
+{
+    side_size side = {0};
+
+    p->n = 0;
+    for (int i = 0; i < low->values.n; i++) {
+        const hone_low_value *v = &low->values.v[i];
+        const bool is_text = v->type.dtype == HONE_STRING;
+        if (v->storage == HONE_STORAGE_ARENA && v->first >= 0 && v->room > 0 &&
+            v->on_device == on_device)
+            p->blocks[p->n++] = (block){.room = v->room,
+                                        .first = is_text ? 0 : v->first,
+                                        .last = is_text ? low->steps.n - 1 : v->last,
+                                        .value = i};
+    }
+    side.live = largest_live_set(low, p);
+    pack(low, p, &side);
+    return side;
+}
+
 hone_status hone_place(hone_lowered *low)
 {
     packing p = {0};
@@ -289,17 +316,9 @@ hone_status hone_place(hone_lowered *low)
     overwrite_inputs(low);
     p.blocks = hone_arena_array(low->arena, (size_t)low->values.n + 1, sizeof *p.blocks);
     p.near = hone_arena_array(low->arena, (size_t)low->values.n + 1, sizeof *p.near);
-    for (int i = 0; i < low->values.n; i++) {
-        const hone_low_value *v = &low->values.v[i];
-        if (v->storage == HONE_STORAGE_ARENA && v->first >= 0 && v->room > 0)
-            p.blocks[p.n++] =
-                v->type.dtype == HONE_STRING
-                    ? (block){.room = v->room, .first = 0, .last = low->steps.n - 1, .value = i}
-                    : (block){.room = v->room, .first = v->first, .last = v->last, .value = i};
-    }
-    low->live_bytes = largest_live_set(low, &p);
-    pack(low, &p);
-    if (p.n == 0)
-        low->arena_bytes = 0;
+    const side_size host = place_side(low, &p, false), device = place_side(low, &p, true);
+    low->arena_bytes = host.total;
+    low->device_arena_bytes = device.total;
+    low->live_bytes = host.live + device.live;
     return HONE_OK;
 }

@@ -1,38 +1,23 @@
 /* The plan's bytes. Sizes are known before anything is written, so weights go straight to their
  * place: there is one copy of them in memory, packed where a kernel wants it. */
-#include "build/build.h"
-
-typedef struct emitter {
-    const hone_lowered *low;
-    const hone_profile *profile;
-    const hone_build_options *options;
-    hone_text sections[HONE_SECTION_COUNT]; /* but for the weights */
-    uint32_t *text_table; /* open addressing over the text section; offsets, 0: free */
-    uint32_t text_room, n_texts;
-    uint64_t *weight_at; /* by value: offset in the weights */
-    uint64_t *weight_size;
-    uint64_t weight_bytes;
-    int64_t *opt;  /* by expression */
-    uint8_t *data; /* the plan's bytes, until they are handed over */
-    size_t size;
-} emitter;
+#include "build/write.h"
 
 /* Registered with the arena: whatever way a build ends, its texts and its unfinished plan go. */
 static void fini(void *thing)
 {
-    emitter *e = thing;
+    hone_emitter *e = thing;
 
     for (int i = 0; i < HONE_SECTION_COUNT; i++)
         hone_text_fini(&e->sections[i]);
     hone_free(e->options->allocator, e->data, e->size);
 }
 
-static void add(emitter *e, hone_section_kind kind, const void *data, size_t size)
+void hone_put(hone_emitter *e, hone_section_kind kind, const void *data, size_t size)
 {
     hone_text_add_bytes(&e->sections[kind], data, size);
 }
 
-static uint32_t *find_text(emitter *e, const char *text)
+static uint32_t *find_text(hone_emitter *e, const char *text)
 {
     uint32_t at = (uint32_t)hone_hash(text, strlen(text), 0) & (e->text_room - 1);
 
@@ -43,7 +28,7 @@ static uint32_t *find_text(emitter *e, const char *text)
 }
 
 /* The reference of a text; equal texts are one. */
-static uint32_t text_ref(emitter *e, const char *text)
+uint32_t hone_put_text(hone_emitter *e, const char *text)
 {
     hone_text *t = &e->sections[HONE_SECTION_TEXT];
 
@@ -57,16 +42,17 @@ static uint32_t text_ref(emitter *e, const char *text)
     return *slot;
 }
 
-static void begin_texts(emitter *e)
+static void begin_texts(hone_emitter *e)
 {
+    const int n_kernels = e->low->gpu ? e->low->gpu->kernels.n : 0;
     const uint32_t wanted = (uint32_t)(4 * (e->low->values.n + e->low->steps.n + HONE_OP_COUNT +
-                                            2 * e->low->module->properties.n +
+                                            2 * n_kernels + 64 + 2 * e->low->module->properties.n +
                                             hone_extents_count(e->low->module->extents)));
 
     for (e->text_room = 1024; e->text_room < wanted; e->text_room *= 2)
         ;
     e->text_table = hone_arena_array(e->low->arena, e->text_room, sizeof *e->text_table);
-    add(e, HONE_SECTION_TEXT, "", 1);
+    hone_put(e, HONE_SECTION_TEXT, "", 1);
 }
 
 /* A symbol's best value where no profile names it: the attached picture's. */
@@ -85,7 +71,7 @@ static int64_t usual(const hone_extent_node *symbol)
 
 /* ---- the shape program ----------------------------------------------------------------------- */
 
-static void emit_extents(emitter *e)
+static void emit_extents(hone_emitter *e)
 {
     const hone_extents *table = e->low->module->extents;
     const int n = hone_extents_count(table);
@@ -100,7 +86,7 @@ static void emit_extents(emitter *e)
             e->opt[i] = hone_extent_node_value(node, e->opt);
         const hone_plan_extent record = {
             .kind = node->kind,
-            .name = text_ref(e, node->name),
+            .name = hone_put_text(e, node->name),
             .a = node->a,
             .b = node->b,
             .min = node->min,
@@ -108,7 +94,7 @@ static void emit_extents(emitter *e)
             .max = node->max,
             .from_data = node->from_data,
         };
-        add(e, HONE_SECTION_EXTENTS, &record, sizeof record);
+        hone_put(e, HONE_SECTION_EXTENTS, &record, sizeof record);
     }
 }
 
@@ -139,47 +125,63 @@ static void write_strings(const hone_constant *c, uint8_t *to)
     }
 }
 
-static hone_status place_weights(emitter *e)
+static hone_status constant_bytes(const hone_low_value *v, size_t *out)
 {
-    e->weight_at =
-        hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_at);
-    e->weight_size =
-        hone_arena_array(e->low->arena, (size_t)e->low->values.n + 1, sizeof *e->weight_size);
-    for (int i = 0; i < e->low->values.n; i++) {
-        const hone_low_value *v = &e->low->values.v[i];
-        hone_dims dims;
-        size_t size = v->room;
-        if (v->storage != HONE_STORAGE_CONST)
-            continue;
-        if (v->type.dtype == HONE_STRING && v->constant->is_splat)
-            return hone_error(HONE_ERR_UNSUPPORTED,
-                              "storing \"%s\": repeated strings are not supported yet", v->name);
-        if (v->type.dtype == HONE_STRING)
-            size = strings_size(v->constant);
-        else if (v->pack_step < 0 && (!hone_shape_dims(&v->type.shape, &dims) ||
-                                      !hone_dims_size(v->type.dtype, &dims, &size)))
-            return hone_error(HONE_ERR_LIMIT, "storing \"%s\": its size overflows", v->name);
-        e->weight_at[i] = e->weight_bytes;
-        e->weight_size[i] = size;
-        e->weight_bytes += hone_align_up(size, HONE_ALIGNMENT);
+    hone_dims dims;
+
+    if (v->pack_step >= 0 || v->packing) {
+        *out = v->room;
+        return HONE_OK;
+    }
+    if (v->type.dtype == HONE_STRING && v->constant->is_splat)
+        return hone_error(HONE_ERR_UNSUPPORTED,
+                          "storing \"%s\": repeated strings are not supported yet", v->name);
+    if (v->type.dtype == HONE_STRING)
+        *out = strings_size(v->constant);
+    else if (!hone_shape_dims(&v->type.shape, &dims) || !hone_dims_size(v->type.dtype, &dims, out))
+        return hone_error(HONE_ERR_LIMIT, "storing \"%s\": its size overflows", v->name);
+    return HONE_OK;
+}
+
+/* The device's come first, so that one copy brings them there. */
+static hone_status place_weights(hone_emitter *e)
+{
+    const size_t n = (size_t)e->low->values.n + 1;
+
+    e->weight_at = hone_arena_array(e->low->arena, n, sizeof *e->weight_at);
+    e->weight_size = hone_arena_array(e->low->arena, n, sizeof *e->weight_size);
+    for (int on_device = 1; on_device >= 0; on_device--) {
+        for (int i = 0; i < e->low->values.n; i++) {
+            const hone_low_value *v = &e->low->values.v[i];
+            if (v->storage != HONE_STORAGE_CONST || v->on_device != on_device)
+                continue;
+            size_t size;
+            HONE_TRY(constant_bytes(v, &size));
+            e->weight_at[i] = e->weight_bytes;
+            e->weight_size[i] = size;
+            e->weight_bytes += hone_align_up(size, HONE_ALIGNMENT);
+        }
+        if (on_device)
+            e->device_weight_bytes = e->weight_bytes;
     }
     return HONE_OK;
 }
 
 /* ---- values, steps, bindings ----------------------------------------------------------------- */
 
-static void emit_values(emitter *e)
+static void emit_values(hone_emitter *e)
 {
     for (int i = 0; i < e->low->values.n; i++) {
         const hone_low_value *v = &e->low->values.v[i];
         hone_plan_value record = {
-            .name = text_ref(e, v->name),
+            .name = hone_put_text(e, v->name),
             .kind = (uint8_t)v->type.kind,
             .dtype = (uint8_t)v->type.dtype,
             .rank = (int8_t)v->type.shape.rank,
             .storage = (uint8_t)v->storage,
             .room = v->room,
-            .flags = v->pack_step >= 0 ? HONE_VALUE_PACKED : 0,
+            .flags = (v->pack_step >= 0 || v->packing ? HONE_VALUE_PACKED : 0) |
+                     (v->on_device ? HONE_VALUE_DEVICE : 0),
         };
         for (int k = 0; k < v->type.shape.rank; k++)
             record.dim[k] = v->type.shape.dim[k];
@@ -193,19 +195,19 @@ static void emit_values(emitter *e)
         case HONE_STORAGE_ALIAS: record.offset = (uint64_t)v->root; break;
         default: record.offset = v->offset; break;
         }
-        add(e, HONE_SECTION_VALUES, &record, sizeof record);
+        hone_put(e, HONE_SECTION_VALUES, &record, sizeof record);
     }
 }
 
-static void emit_refs(emitter *e, const int *values, int n)
+static void emit_refs(hone_emitter *e, const int *values, int n)
 {
     for (int i = 0; i < n; i++) {
         const uint32_t ref = values[i] < 0 ? HONE_REF_ABSENT : (uint32_t)values[i];
-        add(e, HONE_SECTION_REFS, &ref, sizeof ref);
+        hone_put(e, HONE_SECTION_REFS, &ref, sizeof ref);
     }
 }
 
-static void emit_steps(emitter *e)
+static void emit_steps(hone_emitter *e)
 {
     for (int i = 0; i < e->low->steps.n; i++) {
         const hone_low_step *s = &e->low->steps.v[i];
@@ -214,8 +216,8 @@ static void emit_steps(emitter *e)
             .flags = s->is_dynamic ? HONE_STEP_DYNAMIC : 0,
             .n_in = (uint16_t)s->n_in,
             .n_out = (uint16_t)s->n_out,
-            .op = s->op == HONE_OP_none ? 0 : text_ref(e, hone_ops[s->op].name),
-            .name = text_ref(e, s->name),
+            .op = s->op == HONE_OP_none ? 0 : hone_put_text(e, hone_ops[s->op].name),
+            .name = hone_put_text(e, s->name),
             .first_ref = (uint32_t)(e->sections[HONE_SECTION_REFS].size / sizeof(uint32_t)),
             .target = s->target < 0 ? 0 : (uint32_t)s->target,
             .attrs = (uint32_t)e->sections[HONE_SECTION_ATTRS].size,
@@ -228,7 +230,9 @@ static void emit_steps(emitter *e)
         record.attrs_size = (uint32_t)e->sections[HONE_SECTION_ATTRS].size - record.attrs;
         emit_refs(e, s->in, s->n_in);
         emit_refs(e, s->out, s->n_out);
-        add(e, HONE_SECTION_STEPS, &record, sizeof record);
+        hone_put(e, HONE_SECTION_STEPS, &record, sizeof record);
+        if (s->kind == HONE_STEP_LAUNCH)
+            hone_emit_tuning(e, i);
         if (s->kind == HONE_STEP_KERNEL)
             hone_text_add(&e->sections[HONE_SECTION_TUNING], "step %d %s cpu%s\n", i,
                           hone_ops[s->op].name,
@@ -238,7 +242,7 @@ static void emit_steps(emitter *e)
     }
 }
 
-static void emit_bindings(emitter *e)
+static void emit_bindings(hone_emitter *e)
 {
     const hone_extents *table = e->low->module->extents;
 
@@ -254,40 +258,57 @@ static void emit_bindings(emitter *e)
             record.max[k] = upper >= HONE_EXTENT_INF ? -1 : upper;
             record.opt[k] = opt == HONE_EXTENT_UNKNOWN ? -1 : opt;
         }
-        add(e, HONE_SECTION_BINDINGS, &record, sizeof record);
+        hone_put(e, HONE_SECTION_BINDINGS, &record, sizeof record);
     }
 }
 
-static void emit_info(emitter *e)
+/* The lowest precision that the plan computes in. */
+static const char *precision_of(const hone_emitter *e)
+{
+    if (!e->low->gpu)
+        return "fp32";
+    switch (e->options->allow) {
+    case HONE_FP16: return "fp16";
+    case HONE_BFLOAT16: return "bf16";
+    default: return e->low->gpu->targets[0].facts.allows_tf32 ? "tf32" : "fp32";
+    }
+}
+
+static void emit_info(hone_emitter *e)
 {
     const hone_plan_info_record record = {
-        .model = text_ref(e, e->low->module->main->name),
-        .precision = text_ref(e, "fp32"),
+        .model = hone_put_text(e, e->low->module->main->name),
+        .precision = hone_put_text(e, precision_of(e)),
         .weight_bytes = e->weight_bytes,
         .arena_bytes = e->low->arena_bytes,
         .live_bytes = e->low->live_bytes,
         .scratch_bytes = e->low->scratch_bytes,
         .flags = e->low->is_bounded ? 0 : HONE_PLAN_UNBOUNDED,
+        .device_weight_bytes = e->device_weight_bytes,
+        .device_arena_bytes = e->low->device_arena_bytes,
+        .ticket_bytes = e->low->gpu ? e->low->gpu->ticket_bytes : 0,
     };
 
-    add(e, HONE_SECTION_INFO, &record, sizeof record);
+    hone_put(e, HONE_SECTION_INFO, &record, sizeof record);
     for (int i = 0; i < e->low->module->properties.n; i++) {
         const hone_property *p = &e->low->module->properties.v[i];
-        const uint32_t refs[2] = {text_ref(e, p->key), text_ref(e, p->value)};
-        add(e, HONE_SECTION_PROPERTIES, refs, sizeof refs);
+        const uint32_t refs[2] = {hone_put_text(e, p->key), hone_put_text(e, p->value)};
+        hone_put(e, HONE_SECTION_PROPERTIES, refs, sizeof refs);
     }
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static hone_status write_constant(const emitter *e, const hone_low_value *v, uint8_t *to)
+static hone_status write_constant(const hone_emitter *e, const hone_low_value *v, uint8_t *to)
 {
     const void *dense = NULL;
     void *copy = NULL;
     size_t copy_size = 0, size;
     hone_dims dims;
 
-    if (v->pack_step < 0 && v->constant->is_splat) {
+    const bool is_packed = v->pack_step >= 0 || v->packing;
+
+    if (!is_packed && v->constant->is_splat) {
         hone_shape_dims(&v->type.shape, &dims);
         hone_dims_size(v->type.dtype, &dims, &size);
         for (size_t at = 0; at < size; at += v->constant->size)
@@ -298,11 +319,16 @@ static hone_status write_constant(const emitter *e, const hone_low_value *v, uin
         write_strings(v->constant, to);
         return HONE_OK;
     }
-    if (v->pack_step < 0) {
+    if (!is_packed) {
         memcpy(to, v->constant->data, v->constant->size);
         return HONE_OK;
     }
     HONE_TRY(hone_constant_dense(v, &dense, &copy, &copy_size));
+    if (v->packing) {
+        hone_gpu_pack_into(v->packing, v->type.dtype, dense, to);
+        hone_free(NULL, copy, copy_size);
+        return HONE_OK;
+    }
     const hone_low_step *s = &e->low->steps.v[v->pack_step];
     const size_t n = (size_t)(s->n_in + s->n_out) + 1;
     hone_tensor *tensors = hone_arena_array(e->low->arena, n, sizeof *tensors);
@@ -321,7 +347,7 @@ static void clear_tail(uint8_t *data, uint64_t end)
     memset(data + end, 0, hone_align_up(end, HONE_PLAN_ALIGN) - end);
 }
 
-static hone_status write_weights(const emitter *e, uint8_t *weights)
+static hone_status write_weights(const hone_emitter *e, uint8_t *weights)
 {
     for (int i = 0; i < e->low->values.n; i++) {
         const hone_low_value *v = &e->low->values.v[i];
@@ -334,7 +360,7 @@ static hone_status write_weights(const emitter *e, uint8_t *weights)
     return HONE_OK;
 }
 
-static hone_status lay_out(emitter *e, hone_plan_section *table)
+static hone_status lay_out(hone_emitter *e, hone_plan_section *table)
 {
     size_t size = hone_align_up(sizeof(hone_plan_header) + HONE_SECTION_COUNT * sizeof *table,
                                 HONE_PLAN_ALIGN);
@@ -351,7 +377,7 @@ static hone_status lay_out(emitter *e, hone_plan_section *table)
     return hone_alloc_aligned(e->options->allocator, size, HONE_PLAN_ALIGN, (void **)&e->data);
 }
 
-static hone_status assemble(emitter *e)
+static hone_status assemble(hone_emitter *e)
 {
     hone_plan_section table[HONE_SECTION_COUNT] = {0};
 
@@ -369,9 +395,10 @@ static hone_status assemble(emitter *e)
                                .n_sections = HONE_SECTION_COUNT,
                                .size = e->size,
                                .checksum = hone_hash(table, sizeof table, 0),
-                               .device = "cpu",
+
                                .producer = "hone " HONE_VERSION};
     memcpy(header.magic, HONE_PLAN_MAGIC, sizeof header.magic);
+    memcpy(header.device, e->low->gpu ? "cuda" : "cpu", e->low->gpu ? 4 : 3);
     memcpy(e->data, &header, sizeof header);
     memcpy(e->data + sizeof header, table, sizeof table);
     return HONE_OK;
@@ -380,9 +407,9 @@ static hone_status assemble(emitter *e)
 hone_status hone_write_plan(const hone_lowered *low, const hone_profile *profile,
                             const hone_build_options *options, void **data, size_t *size)
 {
-    emitter *e = hone_arena_alloc(low->arena, sizeof *e);
+    hone_emitter *e = hone_arena_alloc(low->arena, sizeof *e);
 
-    *e = (emitter){.low = low, .profile = profile, .options = options};
+    *e = (hone_emitter){.low = low, .profile = profile, .options = options};
     for (int i = 0; i < HONE_SECTION_COUNT; i++)
         hone_text_init(&e->sections[i], options->allocator);
     hone_arena_defer(low->arena, fini, e);
@@ -393,6 +420,8 @@ hone_status hone_write_plan(const hone_lowered *low, const hone_profile *profile
     emit_steps(e);
     emit_bindings(e);
     emit_info(e);
+    if (low->gpu)
+        hone_emit_gpu(e);
     HONE_TRY(assemble(e));
     *data = e->data;
     *size = e->size;
