@@ -68,6 +68,12 @@ static hone_status attach(build_job *job)
     return HONE_OK;
 }
 
+/* What float32 may become on a GPU. */
+static hone_dtype narrow_type(const hone_build_options *o)
+{
+    return o->allow == HONE_BFLOAT16 ? HONE_BF16 : o->allow >= HONE_FP16 ? HONE_F16 : HONE_F32;
+}
+
 static hone_status optimize(build_job *job)
 {
     const hone_build_options *o = job->options;
@@ -75,7 +81,12 @@ static hone_status optimize(build_job *job)
                                  .logger = o->logger,
                                  .progress = o->progress,
                                  .dump_ir = o->dump_ir,
-                                 .no_optimize = o->no_optimize};
+                                 .no_optimize = o->no_optimize,
+                                 .gpu = job->gpu != NULL,
+                                 .narrow = narrow_type(o),
+                                 .strongly_typed = o->strongly_typed,
+                                 .takes = job->gpu ? hone_gpu_takes : NULL,
+                                 .user = job->gpu};
 
     HONE_TRY(hone_graph_infer(job->module->main));
     return hone_opt_run(job->module, &p);

@@ -375,8 +375,16 @@ static bool arity_ok(const check *c, const hone_plan_step_record *s)
     return true;
 }
 
+static uint8_t root_storage(const hone_plan *p, uint32_t value)
+{
+    const hone_plan_value *v = &p->values[value];
+
+    return v->storage == HONE_STORAGE_ALIAS ? p->values[v->offset].storage : v->storage;
+}
+
 /* Kernels of the host must never be shown an address of the device, nor the other way round; views
- * and jumps show shapes or bools of the host. */
+ * and jumps show shapes or bools of the host. Constants are on both sides: the plan's bytes are
+ * there. */
 static bool sides_ok(const check *c, const hone_plan_step_record *s)
 {
     const hone_plan *p = c->plan;
@@ -385,7 +393,7 @@ static bool sides_ok(const check *c, const hone_plan_step_record *s)
         const uint32_t v = p->refs[s->first_ref + (uint32_t)i];
         const bool is_input = i < s->n_in;
         bool wanted = s->kind == HONE_STEP_LAUNCH;
-        if (v == HONE_REF_ABSENT)
+        if (v == HONE_REF_ABSENT || root_storage(p, v) == HONE_STORAGE_CONST)
             continue;
         if (s->kind == HONE_STEP_TO_HOST || s->kind == HONE_STEP_TO_DEVICE)
             wanted = is_input == (s->kind == HONE_STEP_TO_HOST);
