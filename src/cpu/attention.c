@@ -8,11 +8,13 @@
 #include "cpu/attend.h"
 #include "cpu/kernel.h"
 
-/* A tensor as [batch, head, token, entry]; 3-D ones hold the heads side by side in a token. */
+/* A tensor as [batch, head, token, entry]; 3-D ones hold the heads side by side in a token, from
+ * column `first` on. */
 typedef struct heads {
     const hone_tensor *t;
     int64_t batch, heads, tokens, size;
     int64_t by_batch, by_head, by_token;
+    int64_t first;
 } heads;
 
 typedef struct attention_job {
@@ -32,14 +34,26 @@ static heads heads_of(const hone_tensor *t, int64_t n_heads)
     const int64_t *d = t->shape.dim;
 
     if (t->shape.rank == 4)
-        return (heads){t, d[0], d[1], d[2], d[3], d[1] * d[2] * d[3], d[2] * d[3], d[3]};
+        return (heads){t, d[0], d[1], d[2], d[3], d[1] * d[2] * d[3], d[2] * d[3], d[3], 0};
     const int64_t size = n_heads > 0 ? d[2] / n_heads : 0;
-    return (heads){t, d[0], n_heads, d[1], size, d[1] * d[2], size, d[2]};
+    return (heads){t, d[0], n_heads, d[1], size, d[1] * d[2], size, d[2], 0};
+}
+
+/* The same where only the columns from `at` on are the operand. */
+static heads columns_of(const hone_tensor *t, int64_t n_heads, int64_t size, int64_t at)
+{
+    heads h = heads_of(t, n_heads);
+
+    if (size != 0) {
+        h.size = h.by_head = size;
+        h.first = at;
+    }
+    return h;
 }
 
 static int64_t heads_at(const heads *h, int64_t batch, int64_t head, int64_t token)
 {
-    return batch * h->by_batch + head * h->by_head + token * h->by_token;
+    return h->first + batch * h->by_batch + head * h->by_head + token * h->by_token;
 }
 
 /* The entries of one token, in place where they are float32. */
@@ -190,7 +204,7 @@ static void join_past(const hone_cpu_call *call, const hone_tensor *out, const h
     hone_loop_add(&fresh, now->heads, tokens * now->size, now->by_head);
     hone_loop_add(&fresh, now->tokens, now->size, now->by_token);
     hone_loop_add(&fresh, now->size, 1, 1);
-    hone_move(call, out->dtype, &fresh, out->data, before * now->size, now->t->data, 0);
+    hone_move(call, out->dtype, &fresh, out->data, before * now->size, now->t->data, now->first);
     if (!past->t)
         return;
     hone_loop_add(&old, now->batch * now->heads, tokens * now->size, before * now->size);
@@ -228,9 +242,9 @@ static bool set_attention(const hone_cpu_call *call, attention_job *job)
         if (call->in[i]->shape.rank < 3 || call->in[i]->shape.rank > 4 ||
             call->in[i]->shape.rank != call->in[0]->shape.rank)
             return false;
-    job->q = heads_of(call->in[0], a->q_num_heads);
-    job->k = heads_of(call->in[1], a->kv_num_heads);
-    job->v = heads_of(call->in[2], a->kv_num_heads);
+    job->q = columns_of(call->in[0], a->q_num_heads, a->head_size, a->q_at);
+    job->k = columns_of(call->in[1], a->kv_num_heads, a->head_size, a->k_at);
+    job->v = columns_of(call->in[2], a->kv_num_heads, a->head_size, a->v_at);
     if (hone_call_out(call, 0))
         job->y = heads_of(call->out[0], job->q.heads);
     if (hone_call_has(call, 4) && hone_call_has(call, 5)) {
@@ -246,11 +260,20 @@ static bool set_attention(const hone_cpu_call *call, attention_job *job)
     return true;
 }
 
+/* Whether the columns lie within the rows. */
+static bool is_within(const heads *h)
+{
+    return h->t->shape.rank == 4 ||
+           (h->first >= 0 && h->size >= 0 && h->heads >= 0 &&
+            (h->size == 0 || h->heads <= (h->by_token - h->first) / h->size));
+}
+
 static bool attention_fits(attention_job *job)
 {
     const heads *pk = &job->past_k, *pv = &job->past_v;
 
-    return job->k.heads > 0 && job->q.heads % job->k.heads == 0 && job->v.heads == job->k.heads &&
+    return is_within(&job->q) && is_within(&job->k) && is_within(&job->v) && job->k.heads > 0 &&
+           job->q.heads % job->k.heads == 0 && job->v.heads == job->k.heads &&
            job->q.size == job->k.size && job->q.batch == job->k.batch &&
            job->k.batch == job->v.batch && job->k.tokens == job->v.tokens && set_mask(job) &&
            (!pk->t ||
@@ -262,7 +285,9 @@ static bool attention_fits(attention_job *job)
 
 static hone_attend_view view_of(const heads *h)
 {
-    return (hone_attend_view){h->t->data, h->by_batch, h->by_head, h->by_token};
+    float *data = h->t->data;
+
+    return (hone_attend_view){data ? data + h->first : NULL, h->by_batch, h->by_head, h->by_token};
 }
 
 /* Whether attend.c takes the whole of it; of shapes and types alone, for scratch asks too. */

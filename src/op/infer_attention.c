@@ -1,17 +1,40 @@
 /* Attention: q, k, v as [batch, heads, length, size], or with heads folded into the last axis as
  * [batch, length, heads * size]; optional mask, past key, past value, lengths without padding.
- * Outputs y, present key, present value, and the product of q and k. ONNX Attention-24. */
+ * Outputs y, present key, present value, and the product of q and k. ONNX Attention-24.
+ *
+ * With head_size, which only passes set, operands of rank 3 are columns of wider rows: q's are
+ * those from q_at on, k's from k_at, v's from v_at. All three may be one value. */
 #include "op/infer_tools.h"
 
 typedef struct heads {
     hone_extent batch, heads, length, size;
 } heads;
 
+/* Heads that are columns of wider rows. */
+static hone_status columns_of(const hone_infer *x, int i, int64_t n_heads, int64_t at, heads *out)
+{
+    const int64_t size = x->attrs->attention.head_size;
+    const hone_extent width = hone_in_dim(x, i, 2);
+
+    HONE_TRY(hone_infer_check_rank(x, i, 3, 3));
+    HONE_TRY(hone_check_range("head_size", size, 1, HONE_ATTR_MOST));
+    HONE_TRY(hone_check_range("the number of heads", n_heads, 1, HONE_ATTR_MOST));
+    HONE_TRY(hone_check_range("the first column of an operand", at, 0, HONE_ATTR_MOST));
+    if (hone_extent_is_number(width) && at + n_heads * size > width)
+        return hone_error(HONE_ERR_BUILD,
+                          "input %d has %lld columns; %lld heads of %lld from %lld on do not fit",
+                          i, (long long)width, (long long)n_heads, (long long)size, (long long)at);
+    *out = (heads){hone_in_dim(x, i, 0), n_heads, hone_in_dim(x, i, 1), size};
+    return HONE_OK;
+}
+
 /* An operand's four extents, whichever rank it has. */
-static hone_status split_heads(const hone_infer *x, int i, int64_t n_heads, heads *out)
+static hone_status split_heads(const hone_infer *x, int i, int64_t n_heads, int64_t at, heads *out)
 {
     HONE_TRY(hone_infer_check_types(x, i, HONE_TYPES_FLOAT));
     HONE_TRY(hone_infer_check_rank(x, i, 3, 4));
+    if (x->attrs->attention.head_size != 0)
+        return columns_of(x, i, n_heads, at, out);
     if (hone_in_rank(x, i) == 4) {
         *out = (heads){hone_in_dim(x, i, 0), hone_in_dim(x, i, 1), hone_in_dim(x, i, 2),
                        hone_in_dim(x, i, 3)};
@@ -96,9 +119,9 @@ hone_status hone_infer_attention(hone_infer *x)
             hone_out_set(x, i, hone_in_dtype(x, i == 1 || i == 2 ? i : 0), &HONE_SHAPE_UNKNOWN);
         return HONE_OK;
     }
-    HONE_TRY(split_heads(x, 0, a->q_num_heads, &q));
-    HONE_TRY(split_heads(x, 1, a->kv_num_heads, &k));
-    HONE_TRY(split_heads(x, 2, a->kv_num_heads, &v));
+    HONE_TRY(split_heads(x, 0, a->q_num_heads, a->q_at, &q));
+    HONE_TRY(split_heads(x, 1, a->kv_num_heads, a->k_at, &k));
+    HONE_TRY(split_heads(x, 2, a->kv_num_heads, a->v_at, &v));
     HONE_TRY(check_operands(x, &q, &k, &v));
     HONE_TRY(check_past(x, 4, &k, &total));
     HONE_TRY(check_past(x, 5, &v, &total_v));

@@ -115,30 +115,40 @@ hone_status hone_infer_check_epilogue(const hone_infer *x, const hone_program *p
     return HONE_OK;
 }
 
-static hone_status infer_float_conv(hone_infer *x, const hone_program *program)
+hone_status hone_infer_check_factors(const hone_infer *x, unsigned types)
+{
+    for (int i = 0; i < HONE_MIN(x->n_in, 3); i++) {
+        const bool is_wide_bias =
+            i == 2 && hone_in_dtype(x, 2) == HONE_F32 &&
+            (hone_in_dtype(x, 0) == HONE_F16 || hone_in_dtype(x, 0) == HONE_BF16);
+        HONE_TRY(hone_infer_check_types(x, i, types));
+        if (!is_wide_bias)
+            HONE_TRY(hone_infer_check_same_type(x, 0, i));
+    }
+    return HONE_OK;
+}
+
+static hone_status infer_float_conv(hone_infer *x, const hone_program *program, hone_dtype to)
 {
     hone_shape shape;
 
-    for (int i = 0; i < HONE_MIN(x->n_in, 3); i++) {
-        HONE_TRY(hone_infer_check_types(x, i, HONE_TYPES_FLOAT));
-        HONE_TRY(hone_infer_check_same_type(x, 0, i));
-    }
+    HONE_TRY(hone_infer_check_factors(x, HONE_TYPES_FLOAT));
     HONE_TRY(conv_shape(x, 0, 1, &shape));
     if (shape.rank > 0)
         HONE_TRY(hone_infer_check_row(x, 2, shape.dim[hone_attr_is_last(x) ? shape.rank - 1 : 1]));
     HONE_TRY(hone_infer_check_epilogue(x, program, &shape));
-    hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
+    hone_out_set(x, 0, to != HONE_NONE ? to : hone_in_dtype(x, 0), &shape);
     return HONE_OK;
 }
 
 hone_status hone_infer_conv(hone_infer *x)
 {
-    return infer_float_conv(x, x->attrs->conv.program);
+    return infer_float_conv(x, x->attrs->conv.program, x->attrs->conv.to);
 }
 
 hone_status hone_infer_conv_transpose(hone_infer *x)
 {
-    return infer_float_conv(x, x->attrs->conv_transpose.program);
+    return infer_float_conv(x, x->attrs->conv_transpose.program, x->attrs->conv_transpose.to);
 }
 
 /* Inputs x, w, x's zero point, w's zero point (one, or one an output channel). */

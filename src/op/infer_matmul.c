@@ -84,14 +84,11 @@ hone_status hone_infer_matmul(hone_infer *x)
     const hone_attrs_matmul *attrs = &x->attrs->matmul;
     hone_shape shape;
 
-    for (int i = 0; i < HONE_MIN(x->n_in, 3); i++) {
-        HONE_TRY(hone_infer_check_types(x, i, HONE_TYPES_NUMBER));
-        HONE_TRY(hone_infer_check_same_type(x, 0, i));
-    }
+    HONE_TRY(hone_infer_check_factors(x, HONE_TYPES_NUMBER));
     HONE_TRY(product_shape(x, 0, 1, attrs->trans_a != 0, attrs->trans_b != 0, &shape));
     HONE_TRY(check_addend(x, 2, &shape));
     HONE_TRY(hone_infer_check_epilogue(x, attrs->program, &shape));
-    hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
+    hone_out_set(x, 0, attrs->to != HONE_NONE ? attrs->to : hone_in_dtype(x, 0), &shape);
     return HONE_OK;
 }
 

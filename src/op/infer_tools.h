@@ -82,6 +82,9 @@ hone_status hone_infer_check_per_channel(const hone_infer *x, int i, hone_extent
 /* The eight inputs that QLinearConv and QLinearMatMul share: a, scale, zero point, b, scale, zero
  * point, scale, zero point. */
 hone_status hone_infer_check_quantized(const hone_infer *x);
+/* Inputs 0 and 1 of a contraction are of one of these types, the same; so is the bias, input 2,
+ * which may be float32 where they are float16 or bfloat16: sums are float32 anyway. */
+hone_status hone_infer_check_factors(const hone_infer *x, unsigned types);
 /* The inputs of an epilogue program, from in[3] on, broadcast to the output. */
 hone_status hone_infer_check_epilogue(const hone_infer *x, const hone_program *program,
                                       const hone_shape *out);
