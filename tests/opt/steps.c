@@ -1,7 +1,7 @@
 /* Counts what the passes for a GPU leave of models: nodes that are steps, by operator. For looking
  * at fusion without a GPU.
  *
- *     hone_opt_steps [--half|--bf16|--strong|--cpu] [--log] [--dump DIR] [--shapes TEXT] MODEL.onnx...
+ *     hone_opt_steps [--half|--bf16|--strong|--cpu] [--log] [--dump DIR] [--shapes TEXT] MODEL...
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,10 +71,8 @@ static void print(const hone_module *module, const char *path)
 static hone_status run_passes(job *j, const hone_model *model, const char *path)
 {
     const hone_build_options options = {.size = sizeof options, .shapes = j->shapes};
-    const hone_onnx_options o = {.folder = model->folder,
-                                 .prepare = narrow_symbols,
-                                 .input_type = fix_input,
-                                 .user = j};
+    const hone_onnx_options o = {
+        .folder = model->folder, .prepare = narrow_symbols, .input_type = fix_input, .user = j};
     hone_module *module;
 
     HONE_TRY(hone_profile_make(j->arena, model->module, &options, &j->profile));
