@@ -106,6 +106,7 @@ static hone_status build(void *ctx)
     HONE_TRY(hone_low_make(job->arena, job->module, job->gpu, &low));
     if (job->gpu) {
         HONE_TRY(hone_gpu_assign(&low));
+        HONE_TRY(hone_gpu_tune(&low));
         HONE_TRY(hone_gpu_bind(&low));
     }
     HONE_TRY(hone_pack_plan(&low));

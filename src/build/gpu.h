@@ -5,12 +5,13 @@
 #define HONE_BUILD_GPU_H
 
 #include "build/build.h"
-#include "cuda/nvrtc.h"
 #include "gpu/candidate.h"
+#include "tune/images.h"
 
 /* A chosen candidate of a step's part. */
 typedef struct hone_low_launch {
     int step, part;
+    hone_candidate *offers; /* the step's candidates, of all parts */
     const hone_candidate *candidate;
     int values[HONE_GPU_ARGS]; /* by argument: the value whose address it is, or -1 */
     int kernel;                /* index in hone_low_gpu.kernels */
@@ -28,9 +29,7 @@ typedef struct hone_low_target {
 typedef struct hone_low_kernel {
     const hone_candidate *candidate; /* the first that has this text */
     const hone_low_target *target;
-    const char *text;
-    uint64_t hash;
-    hone_nvrtc_result result;
+    int image; /* index in hone_low_gpu.images */
 } hone_low_kernel;
 
 struct hone_low_gpu {
@@ -39,6 +38,7 @@ struct hone_low_gpu {
     int ordinal; /* of the device to tune on; -1: none */
     int n_targets;
     hone_low_target *targets;
+    hone_images *images;
     HONE_VEC(hone_low_kernel) kernels;
     size_t ticket_bytes;
 };
@@ -59,6 +59,9 @@ bool hone_gpu_takes(void *gpu, const hone_node *node);
 
 /* gpu_sides.c: puts each step on its side, chooses candidates, adds the copies between. */
 hone_status hone_gpu_assign(hone_lowered *low);
+
+/* gpu_tune.c: other candidates than the first, where a clock says so. */
+hone_status hone_gpu_tune(hone_lowered *low);
 
 /* gpu_pack.c: the values that launches use: packed constants, scratch. */
 hone_status hone_gpu_bind(hone_lowered *low);

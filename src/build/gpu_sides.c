@@ -274,11 +274,14 @@ static void add_launches(sides *s, const int *moved, int n_steps)
             int part = 0;
             if (s->low->steps.v[moved[i]].kind != HONE_STEP_LAUNCH)
                 continue;
-            for (const hone_candidate *c = s->offers[i][t].first; c; c = c->next)
+            for (hone_candidate *c = s->offers[i][t].first; c; c = c->next)
                 if (c->part == part) {
                     hone_low_launch *l = hone_vec_push(s->low->arena, &gpu->targets[t].launches);
-                    *l = (hone_low_launch){
-                        .step = moved[i], .part = part++, .candidate = c, .kernel = -1};
+                    *l = (hone_low_launch){.step = moved[i],
+                                           .part = part++,
+                                           .offers = s->offers[i][t].first,
+                                           .candidate = c,
+                                           .kernel = -1};
                 }
         }
 }

@@ -9,15 +9,16 @@ static void emit_kernels(hone_emitter *e)
 
     for (int i = 0; i < gpu->kernels.n; i++) {
         const hone_low_kernel *k = &gpu->kernels.v[i];
+        const hone_bytes image = hone_images_at(gpu->images, k->image)->result.image;
         const hone_plan_kernel record = {
             .function = hone_put_text(e, k->candidate->kernel->name),
             .tactic = hone_put_text(e, hone_candidate_name(k->candidate)),
             .is_ptx = k->target->is_ptx,
             .image = images->size,
-            .image_size = k->result.image.size,
+            .image_size = image.size,
         };
         hone_put(e, HONE_SECTION_KERNELS, &record, sizeof record);
-        hone_put(e, HONE_SECTION_IMAGES, k->result.image.data, k->result.image.size);
+        hone_put(e, HONE_SECTION_IMAGES, image.data, image.size);
         hone_put(e, HONE_SECTION_IMAGES, zeros,
                  hone_align_up(images->size, HONE_PLAN_ALIGN) - images->size);
     }

@@ -22,7 +22,8 @@ ALLOWED = {
     "ir": "base op",
     "onnx": "base op ir",
     "opt": "base op ir cpu",
-    "build": "base op ir onnx opt plan cpu cuda kernels gpu",
+    "tune": "base op cuda kernels gpu",
+    "build": "base op ir onnx opt plan cpu cuda kernels gpu tune",
     "cli": "media",
 }
 # Public headers that a folder may not see: the runtime knows nothing of the builder, nor the builder of pictures.

@@ -1,0 +1,132 @@
+/* Compiling in parallel. The calling thread watches, so that progress is told by one thread. */
+#include "tune/images.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_THREADS 64
+
+static const char *const options[] = {"--diag-suppress=177"};
+
+static void fini(void *thing)
+{
+    hone_images *images = thing;
+
+    for (int i = 0; i < images->list.n; i++)
+        hone_nvrtc_result_fini(NULL, &images->list.v[i].result);
+}
+
+hone_images *hone_images_create(hone_arena *arena)
+{
+    hone_images *images = hone_arena_alloc(arena, sizeof *images);
+
+    images->arena = arena;
+    hone_arena_defer(arena, fini, images);
+    return images;
+}
+
+int hone_images_want(hone_images *images, const char *name, const char *text, const char *arch)
+{
+    const uint64_t hash = hone_hash(text, strlen(text), 0);
+
+    for (int i = 0; i < images->list.n; i++) {
+        const hone_image *image = &images->list.v[i];
+        if (image->hash == hash && strcmp(image->arch, arch) == 0 && strcmp(image->text, text) == 0)
+            return i;
+    }
+    *hone_vec_push(images->arena, &images->list) =
+        (hone_image){.name = name, .text = text, .arch = arch, .hash = hash};
+    return images->list.n - 1;
+}
+
+typedef struct job {
+    const hone_nvrtc *nvrtc;
+    hone_image **todo;
+    int n;
+    atomic_int next, n_done;
+    atomic_int status; /* the first failure's */
+    pthread_mutex_t mutex;
+    char message[2048];
+} job;
+
+static void make_one(job *j, hone_image *image)
+{
+    const hone_nvrtc_job request = {.source = {image->name, image->text},
+                                    .arch = image->arch,
+                                    .options = options,
+                                    .n_options = HONE_COUNT(options)};
+    const hone_status st = hone_nvrtc_compile(j->nvrtc, NULL, &request, &image->result);
+
+    image->is_made = st == HONE_OK;
+    if (st == HONE_OK)
+        return;
+    pthread_mutex_lock(&j->mutex);
+    if (atomic_load(&j->status) == HONE_OK) {
+        snprintf(j->message, sizeof j->message, "%s", hone_message());
+        atomic_store(&j->status, st);
+    }
+    pthread_mutex_unlock(&j->mutex);
+}
+
+static void *work(void *user)
+{
+    job *j = user;
+
+    for (int i; (i = atomic_fetch_add(&j->next, 1)) < j->n;) {
+        if (atomic_load(&j->status) == HONE_OK)
+            make_one(j, j->todo[i]);
+        atomic_fetch_add(&j->n_done, 1);
+    }
+    return NULL;
+}
+
+static hone_status watch(job *j, const hone_progress *progress, const char *phase)
+{
+    hone_status st = HONE_OK;
+
+    for (int done = 0; done < j->n && st == HONE_OK;) {
+        done = atomic_load(&j->n_done);
+        st = hone_progress_report(progress, phase, done, j->n);
+        if (done < j->n)
+            usleep(2000);
+    }
+    if (st != HONE_OK)
+        atomic_store(&j->status, st); /* the threads stop soon */
+    return st;
+}
+
+static hone_status run(job *j, const hone_progress *progress, const char *phase)
+{
+    pthread_t threads[MAX_THREADS];
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const int wanted = HONE_MIN(j->n, (int)HONE_MAX(1, HONE_MIN(cores, MAX_THREADS)));
+    int n = 0;
+
+    while (n < wanted && pthread_create(&threads[n], NULL, work, j) == 0)
+        n++;
+    if (n == 0)
+        work(j);
+    hone_status st = watch(j, progress, phase);
+    for (int i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    if (st == HONE_OK && atomic_load(&j->status) != HONE_OK)
+        st = hone_error((hone_status)atomic_load(&j->status), "%s", j->message);
+    return st;
+}
+
+hone_status hone_images_make(hone_images *images, const hone_progress *progress, const char *phase)
+{
+    job j = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+    j.todo = hone_arena_array(images->arena, (size_t)images->list.n + 1, sizeof *j.todo);
+    for (int i = 0; i < images->list.n; i++)
+        if (!images->list.v[i].is_made)
+            j.todo[j.n++] = &images->list.v[i];
+    if (j.n == 0)
+        return HONE_OK;
+    HONE_TRY(hone_nvrtc_open(&j.nvrtc));
+    return run(&j, progress, phase);
+}
