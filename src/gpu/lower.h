@@ -13,6 +13,8 @@ hone_status hone_gpu_lower(hone_lower *lower);
 #include "gpu/gpu.def"
 #undef GPU
 hone_status hone_gpu_pointwise(hone_lower *lower);
+/* Convolutions of one channel a group; the others are contractions. */
+hone_status hone_gpu_depthwise(hone_lower *lower);
 
 /* row_reduce over [outer, n, inner], for the lowerings that are reductions under another name. */
 hone_status hone_gpu_reduce_runs(hone_lower *lower, int op, int64_t outer, int64_t n,

@@ -88,10 +88,13 @@ static void emit_value(hone_text *t, float value)
         hone_text_add(t, "__int_as_float(0x%08x)", bits);
 }
 
-static void emit_program(hone_text *t, const hone_program *p)
+void hone_gpu_program_emit(hone_candidate *c, const hone_program *p, const char *name, int n_params)
 {
-    hone_text_add(t, "__device__ inline float program(");
-    for (int k = 0; k < p->n_in; k++)
+    hone_text *t = &c->knobs;
+
+    emit_scalars(t, p);
+    hone_text_add(t, "__device__ inline float %s(", name);
+    for (int k = 0; k < n_params; k++)
         hone_text_add(t, "%sfloat x%d", k ? ", " : "", k);
     hone_text_add(t, ")\n{\n");
     for (int i = 0; i < p->n_instr; i++) {
@@ -169,8 +172,7 @@ void hone_gpu_region_emit(hone_candidate *c, const hone_gpu_region *region, cons
 {
     hone_knob_index(c, hone_gpu_map_count(map));
     emit_inputs(&c->knobs, region);
-    emit_scalars(&c->knobs, region->program);
-    emit_program(&c->knobs, region->program);
+    hone_gpu_program_emit(c, region->program, "program", region->program->n_in);
     emit_body(&c->knobs, region, map, v);
 }
 

@@ -29,4 +29,9 @@ void hone_gpu_region_emit(hone_candidate *c, const hone_gpu_region *region, cons
                           int v);
 void hone_gpu_region_args(hone_candidate *c, const hone_gpu_region *region);
 
+/* Adds the program alone, `float name(float x0, ...)`, with the scalar functions that it uses; at
+ * least as many parameters as it has inputs. */
+void hone_gpu_program_emit(hone_candidate *c, const hone_program *p, const char *name,
+                           int n_params);
+
 #endif

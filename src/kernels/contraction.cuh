@@ -119,8 +119,8 @@ template <typename X> __device__ inline void load_extra(float (&v)[8], const voi
         for (int i = 0; i < 8; i++)
             v[i] = 0;
     } else {
-        const E *x = (const E *)from + p.offset(X::zi, X::zo) + m * X::m + n * X::n;
-        if constexpr (X::n == 1 && IS_WIDE<X::m, X::zi, X::zo>) {
+        const E *x = (const E *)from + p.offset(X::zi, X::zo) + (i64)m * X::m + n * X::n;
+        if constexpr (X::n == 1 && sizeof(E) > 1 && IS_WIDE<X::m, X::zi, X::zo>) {
             load_wide(v, x);
         } else {
             for (int i = 0; i < 8; i++)

@@ -28,6 +28,7 @@ constexpr int A_ROWS = (BM * CHUNKS + THREADS - 1) / THREADS; /* rows of A that 
 constexpr int W_COPIES = (BN * CHUNKS + THREADS - 1) / THREADS;
 
 static_assert(C % LANES == 0 && LDA % LANES == 0 && LDW % LANES == 0, "rows are multiples of 16 bytes");
+static_assert(!A_IS_KM, "a's rows lie along K");
 static_assert(!W_IS_KN || N % LANES == 0, "rows of w are multiples of 16 bytes");
 static_assert(BM % (16 * WM) == 0 && BN % (16 * WN) == 0, "a warp's tile is at least 16 x 16");
 static_assert(STEPS % WK == 0 && STEPS > 0, "K of a tile is split evenly over the warps");

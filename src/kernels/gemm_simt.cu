@@ -14,7 +14,7 @@ constexpr int THREADS = WM * WN;
 constexpr int TM = BM / WM, TN = BN / WN;         /* a thread's results, as quads WM * 4 and WN * 4 apart */
 constexpr int A_PITCH = BM + 4, W_PITCH = BN + 4; /* floats of a row of a tile */
 constexpr int A_FLOATS = BK * A_PITCH, W_FLOATS = BK * W_PITCH, STAGE_FLOATS = A_FLOATS + W_FLOATS;
-constexpr int A_WIDE = C % 4 == 0 && LDA % 4 == 0 && A_ZI % 4 == 0 && A_ZO % 4 == 0 ? 4 : 1;
+constexpr int A_WIDE = !A_IS_KM && C % 4 == 0 && LDA % 4 == 0 && A_ZI % 4 == 0 && A_ZO % 4 == 0 ? 4 : 1;
 constexpr int W_WIDE = (W_IS_KN ? N : K) % 4 == 0 && LDW % 4 == 0 && W_ZI % 4 == 0 && W_ZO % 4 == 0 ? 4 : 1;
 constexpr int A_LINE = BK / A_WIDE; /* pieces of A_WIDE elements in a row of a tile */
 constexpr int W_LINE = (W_IS_KN ? BN : BK) / W_WIDE;
@@ -43,20 +43,35 @@ template <int WIDE> __device__ inline void load_piece(float *to, const T *from, 
 struct loader {
     const T *a, *w;
     extents e;
-    int n;
+    int m, n;
     pixel rows[A_COPIES];
     float next_a[A_COPIES][A_WIDE], next_w[W_COPIES][W_WIDE];
 
     __device__ loader(const arguments &x, const place &p)
-        : a(x.a + p.offset(A_ZI, A_ZO)), w(x.w + p.offset(W_ZI, W_ZO)), e(x), n(p.n)
+        : a(x.a + p.offset(A_ZI, A_ZO)), w(x.w + p.offset(W_ZI, W_ZO)), e(x), m(p.m), n(p.n)
     {
 #pragma unroll
         for (int i = 0; i < A_COPIES; i++)
             rows[i] = pixel_of<1>(p.m + (threadIdx.x + i * THREADS) / A_LINE, e);
     }
 
+    /* Columns of a are rows in memory: neighbouring threads take neighbouring rows of the product. */
+    __device__ void load_a_columns(int tile, int first, int n_rows)
+    {
+#pragma unroll
+        for (int i = 0; i < A_COPIES; i++) {
+            const int item = threadIdx.x + i * THREADS, k = tile * BK + item / BM, m = first + item % BM;
+            const bool is_there = k < K && m < n_rows;
+            load_piece<1>(next_a[i], a + (i64)k * LDA + m, is_there);
+        }
+    }
+
     __device__ void load_a(int tile)
     {
+        if (A_IS_KM) {
+            load_a_columns(tile, m, e.rows());
+            return;
+        }
         const int k = tile * BK + threadIdx.x % A_LINE * A_WIDE;
         const int tap = k / C, r = tap / KW, s = tap - r * KW;
 #pragma unroll
@@ -85,7 +100,8 @@ struct loader {
 #pragma unroll
             for (int j = 0; j < A_WIDE; j++) {
                 const int item = threadIdx.x + i * THREADS;
-                stage[(item % A_LINE * A_WIDE + j) * A_PITCH + item / A_LINE] = next_a[i][j];
+                const int k = A_IS_KM ? item / BM : item % A_LINE * A_WIDE + j;
+                stage[k * A_PITCH + (A_IS_KM ? item % BM : item / A_LINE)] = next_a[i][j];
             }
 #pragma unroll
         for (int i = 0; i < W_COPIES; i++)

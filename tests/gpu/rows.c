@@ -1,10 +1,13 @@
-/* The kernels of rows, pictures and movement on a real GPU: hone_gpu_rows [DEVICE [quick]]
+/* Kernels as the lowerings offer them, on a real GPU: hone_gpu_rows [DEVICE [quick | all [TEXT]]]
  *
- * Each case of support/rows.h runs on random inputs, every candidate of every part in turn, against
- * the CPU backend in float32. Outputs are poisoned before and followed by guard bytes. The fastest
- * candidate is timed in a graph of LAUNCHES of it, data in the L2. `quick`: the first candidate
- * alone, untimed. Exit status 77 where there is no GPU or no NVRTC. */
+ * Each case of support/rows.h and support/products.h (whose line has TEXT in it) runs on random
+ * inputs, every candidate of every part in turn, against the CPU backend in float32. Outputs are
+ * poisoned before and followed by guard bytes. The fastest candidate is timed in a graph of
+ * LAUNCHES of it, data in the L2. `quick`: the first candidate alone, untimed. `all` prints every
+ * candidate's time beside what its lowering expected. Exit status 77 where there is no GPU or no
+ * NVRTC. */
 #include <math.h>
+#include <pthread.h>
 
 #include "cpu/cpu.h"
 #include "cuda/graph.h"
@@ -12,16 +15,25 @@
 #include "cuda/nvrtc.h"
 #include "cuda/staging.h"
 #include "cuda/stream.h"
-#include "support/rows.h"
+#include "support/products.h"
 
 enum {
     POISON = 0xA5,
     GUARD = 256, /* bytes behind an output */
     LAUNCHES = 20,
     REPLAYS = 15,
-    MOST = 8, /* candidates of a part that are tried */
+    TRIES = 8, /* candidates of a part that are tried where the case does not say */
+    ROOM = 32, /* ... at most */
+    WORKERS = 16,
     SKIPPED = 77
 };
+
+typedef struct compiled {
+    const hone_candidate *c; /* what `choose` gives for the part and the number */
+    hone_nvrtc_result result;
+    bool is_there;
+    char fault[512];
+} compiled;
 
 typedef struct bench {
     hone_cuda_device *device;
@@ -29,21 +41,18 @@ typedef struct bench {
     CUstream stream;
     hone_cuda_staging *staging;
     hone_arena *arena;
-    bool is_quick;
+    bool is_quick, prints_all;
+    const char *only;
+    int tries;
+    bool is_tf32;
     row_step s;
-    hone_cuda_memory in[ROW_TENSORS], out[ROW_TENSORS];
+    compiled compiled[ROW_TENSORS][ROOM];
+    int next; /* atomic: of the compiled */
+    hone_cuda_memory in[ROW_TENSORS], out[ROW_TENSORS], scratch, tickets;
     hone_tensor want[ROW_TENSORS]; /* by the CPU */
     double worst;                  /* error over tolerance */
-    int n_tried;
+    int n_tried, n_run, n_failed;
 } bench;
-
-static uint32_t random_bits(void)
-{
-    static uint64_t state = 0x9e3779b97f4a7c15u;
-
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 32);
-}
 
 static void *room(bench *b, size_t size)
 {
@@ -59,15 +68,12 @@ static void fill(bench *b, int i)
 
     if (t->data)
         return;
-    hone_dims_size(t->dtype, &t->shape, &t->size);
-    t->data = room(b, t->size);
+    row_fill(b->arena, t, 2);
     for (int64_t k = 0; k < n; k++)
         if (b->s.below[i])
-            hone_element_set_int(t->dtype, t->data, k, random_bits() % b->s.below[i]);
+            hone_element_set_int(t->dtype, t->data, k, row_random() % b->s.below[i]);
         else if (t->dtype == HONE_BOOL)
-            ((uint8_t *)t->data)[k] = random_bits() & 1;
-        else
-            hone_element_set_double(t->dtype, t->data, k, random_bits() / 4294967296.0 * 4 - 2);
+            ((uint8_t *)t->data)[k] = row_random() & 1;
 }
 
 /* Small floats as float32, which every CPU kernel takes. */
@@ -127,15 +133,32 @@ static const void *packed(bench *b, const hone_candidate *c, int i, size_t *size
     return to;
 }
 
+/* Input i as candidate c wants it; where it is packed, c may want it otherwise than the one before.
+ */
+static hone_status upload_input(bench *b, const hone_candidate *c, int i)
+{
+    size_t size;
+    const void *data = packed(b, c, i, &size);
+
+    if (b->in[i].size)
+        hone_cuda_memory_fini(b->device, b->stream, &b->in[i]);
+    HONE_TRY(hone_cuda_memory_init(b->device, size, b->stream, &b->in[i]));
+    return hone_cuda_upload(b->staging, b->stream, b->in[i].at, data, size);
+}
+
+static hone_status repack(bench *b, const hone_candidate *before, const hone_candidate *c)
+{
+    for (int i = 0; i < HONE_MIN(b->s.n_in, HONE_GPU_PACKED); i++)
+        if (b->s.ins[i] && !hone_gpu_packing_equal(&before->packing[i], &c->packing[i]))
+            HONE_TRY(upload_input(b, c, i));
+    return HONE_OK;
+}
+
 static hone_status upload(bench *b)
 {
     for (int i = 0; i < b->s.n_in; i++)
-        if (b->s.ins[i]) {
-            size_t size;
-            const void *data = packed(b, b->s.lower.first, i, &size);
-            HONE_TRY(hone_cuda_memory_init(b->device, size, b->stream, &b->in[i]));
-            HONE_TRY(hone_cuda_upload(b->staging, b->stream, b->in[i].at, data, size));
-        }
+        if (b->s.ins[i])
+            HONE_TRY(upload_input(b, b->s.lower.first, i));
     for (int k = 0; k < b->s.n_out; k++)
         HONE_TRY(hone_cuda_memory_init(b->device, b->s.out[k].size + GUARD, b->stream, &b->out[k]));
     return HONE_OK;
@@ -150,6 +173,11 @@ static void drop(bench *b)
             hone_cuda_memory_fini(b->device, b->stream, &b->out[i]);
         b->in[i] = b->out[i] = (hone_cuda_memory){0};
     }
+    for (int k = 0; k < ROW_TENSORS; k++)
+        for (int i = 0; i < ROOM; i++)
+            if (b->compiled[k][i].is_there)
+                hone_nvrtc_result_fini(NULL, &b->compiled[k][i].result);
+    memset(b->compiled, 0, sizeof b->compiled);
 }
 
 /* ---- launches ---- */
@@ -168,32 +196,33 @@ static void bind(bench *b, loaded *l)
 
     for (int i = 0; i < l->c->n_args; i++) {
         const hone_gpu_arg *a = &l->c->args[i];
-        l->slots[i] = a->kind == HONE_GPU_IN    ? b->in[a->index].at
-                      : a->kind == HONE_GPU_OUT ? b->out[a->index].at
-                                                : (uint64_t)a->number;
+        switch (a->kind) {
+        case HONE_GPU_IN: l->slots[i] = b->in[a->index].at; break;
+        case HONE_GPU_OUT: l->slots[i] = b->out[a->index].at; break;
+        case HONE_GPU_NUMBER: l->slots[i] = (uint64_t)a->number; break;
+        case HONE_GPU_NOTHING: l->slots[i] = 0; break;
+        case HONE_GPU_SCRATCH: l->slots[i] = b->scratch.at; break;
+        case HONE_GPU_TICKETS: l->slots[i] = b->tickets.at; break;
+        }
         if (!a->is_joined)
             l->args[n++] = &l->slots[i];
     }
     l->launch.args = l->args;
 }
 
-static hone_status load(bench *b, const hone_candidate *c, loaded *l)
+static hone_status load(bench *b, const compiled *from, loaded *l)
 {
-    const hone_cuda_kernel_options o = {.shared_bytes = c->shared_bytes};
-    const char *const options[] = {"--diag-suppress=177"};
-    const hone_nvrtc_job job = {.source = {c->kernel->name, hone_candidate_text(c)},
-                                .arch = b->device->info.arch,
-                                .options = options,
-                                .n_options = 1};
-    hone_nvrtc_result result;
+    const hone_candidate *c = from->c;
+    const hone_cuda_kernel_options o = {.shared_bytes = c->shared_bytes, .carveout = 100};
     hone_cuda_kernel kernel;
 
     *l = (loaded){.c = c};
-    HONE_TRY(hone_nvrtc_compile(b->nvrtc, NULL, &job, &result));
-    const hone_status st =
-        hone_cuda_module_load(b->device, result.image, c->kernel->name, &l->module);
-    hone_nvrtc_result_fini(NULL, &result);
-    HONE_TRY(st);
+    if (!from->is_there)
+        return hone_error(HONE_ERR_BUILD, "%s", from->fault);
+    if (c->scratch_bytes > b->scratch.size || c->n_tickets * 4 > b->tickets.size)
+        return hone_error(HONE_ERR_BUILD, "%zu bytes of scratch, %zu tickets", c->scratch_bytes,
+                          c->n_tickets);
+    HONE_TRY(hone_cuda_module_load(b->device, from->result.image, c->kernel->name, &l->module));
     HONE_TRY(hone_cuda_kernel_find(b->device, l->module, c->kernel->name, &o, &kernel));
     l->launch.function = kernel.function;
     l->launch.shared_bytes = c->shared_bytes;
@@ -248,8 +277,10 @@ out:
 
 /* ---- one case ---- */
 
-static double tolerance_of(hone_dtype dtype)
+static double tolerance_of(const bench *b, hone_dtype dtype)
 {
+    if (b->is_tf32)
+        return 4e-3;
     return dtype == HONE_F16 ? 2e-3 : dtype == HONE_BF16 ? 1.6e-2 : dtype == HONE_F32 ? 2e-5 : 0;
 }
 
@@ -273,7 +304,7 @@ static double scale_of(const hone_tensor *t)
 static hone_status compare(bench *b, int k)
 {
     const hone_tensor *t = &b->s.out[k];
-    const double tolerance = tolerance_of(t->dtype);
+    const double tolerance = tolerance_of(b, t->dtype);
     unsigned char *found = room(b, t->size);
 
     HONE_TRY(hone_cuda_download(b->staging, b->stream, found, b->out[k].at, t->size + GUARD));
@@ -320,7 +351,50 @@ static int most_of(const bench *b)
 
     for (const hone_candidate *i = b->s.lower.first; i; i = i->next)
         most = HONE_MAX(most, ++n[i->part]);
-    return b->is_quick ? 1 : HONE_MIN(most, MOST);
+    return b->is_quick ? 1 : HONE_MIN(most, b->tries);
+}
+
+/* ---- compiling, on all cores ---- */
+
+static void compile_one(bench *b, compiled *to)
+{
+    const char *const options[] = {"--diag-suppress=177"};
+    const hone_nvrtc_job job = {.source = {to->c->kernel->name, hone_candidate_text(to->c)},
+                                .arch =
+                                    b->device->info.major == 9 ? "sm_90a" : b->device->info.arch,
+                                .options = options,
+                                .n_options = 1};
+
+    to->is_there = hone_nvrtc_compile(b->nvrtc, NULL, &job, &to->result) == HONE_OK;
+    if (!to->is_there)
+        snprintf(to->fault, sizeof to->fault, "%s", hone_message());
+}
+
+static void *compile_some(void *user)
+{
+    bench *b = user;
+    const int most = most_of(b);
+    int i;
+
+    while ((i = __atomic_fetch_add(&b->next, 1, __ATOMIC_RELAXED)) < most * b->s.lower.n_parts)
+        compile_one(b, &b->compiled[i / most][i % most]);
+    return NULL;
+}
+
+static void compile_all(bench *b)
+{
+    pthread_t threads[WORKERS];
+    const int most = most_of(b);
+    int n = 0;
+
+    for (int i = 0; i < most * b->s.lower.n_parts; i++)
+        b->compiled[i / most][i % most].c = choose(b, i / most, i % most);
+    b->next = 0;
+    while (n < WORKERS && pthread_create(&threads[n], NULL, compile_some, b) == 0)
+        n++;
+    compile_some(b);
+    for (int i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
 }
 
 /* Runs the parts' candidates number `which`, checks the answers, and times them. */
@@ -333,7 +407,9 @@ static hone_status run_choice(bench *b, int which, float *us)
     *us = 0;
     HONE_TRY_OUT(poison(b));
     for (; n < b->s.lower.n_parts; n++) {
-        HONE_TRY_OUT(load(b, choose(b, n, which), &parts[n]));
+        HONE_TRY_OUT(load(b, &b->compiled[n][which], &parts[n]));
+        if (b->s.lower.n_parts == 1)
+            HONE_TRY_OUT(repack(b, choose(b, 0, which - 1), parts[n].c));
         HONE_TRY_OUT(hone_cuda_launch_on(b->device, b->stream, &parts[n].launch));
     }
     HONE_TRY_OUT(hone_cuda_stream_wait(b->device, b->stream));
@@ -370,12 +446,13 @@ static double bytes_of(const bench *b)
 static hone_status run_case(bench *b, const row_case *c, float *first, float *best,
                             const char **name)
 {
-    const hone_gpu_facts facts = {.arch = b->device->info.major * 10 + b->device->info.minor,
-                                  .n_sms = b->device->info.multiprocessors,
-                                  .shared_bytes = b->device->info.shared_per_block};
+    hone_gpu_facts facts = {.arch = b->device->info.major * 10 + b->device->info.minor,
+                            .n_sms = b->device->info.multiprocessors,
+                            .shared_bytes = b->device->info.shared_per_block};
 
     b->worst = 0;
     b->n_tried = 0;
+    facts.allows_tf32 = b->is_tf32;
     HONE_TRY(row_lower(b->arena, c, facts, &b->s));
     if (!b->s.lower.first)
         return hone_error(HONE_ERR_DEVICE, "nothing is offered");
@@ -384,9 +461,13 @@ static hone_status run_case(bench *b, const row_case *c, float *first, float *be
             fill(b, i);
     HONE_TRY(oracle(b));
     HONE_TRY(upload(b));
+    compile_all(b);
     for (int which = 0; which < most_of(b); which++) {
         float us;
         HONE_TRY(run_choice(b, which, &us));
+        if (b->prints_all)
+            printf("    %7.2f %7.2f  %s\n", us, choose(b, 0, which)->us,
+                   hone_candidate_name(choose(b, 0, which)));
         if (which == 0)
             *first = us;
         if (which == 0 || us < *best) {
@@ -397,32 +478,43 @@ static hone_status run_case(bench *b, const row_case *c, float *first, float *be
     return HONE_OK;
 }
 
-static int run_cases(bench *b)
+static hone_status run_one(bench *b, const row_case *c)
 {
-    int failed = 0;
+    const char *name = "";
+    float first = 0, best = 0;
 
-    printf("%-28s %7s %7s %6s %6s %2s  %s\n", "operator", "us", "first", "GB/s", "error", "n",
-           "fastest; inputs");
-    for (int i = 0; i < ROW_CASES; i++) {
-        const row_case *c = &row_cases[i];
-        const char *name = "";
-        float first = 0, best = 0;
-        if (hone_arena_create(NULL, 0, &b->arena) != HONE_OK)
-            return failed + 1;
-        const hone_status st = run_case(b, c, &first, &best, &name);
-        failed += st != HONE_OK;
-        if (st == HONE_OK)
-            printf("%-28s %7.2f %7.2f %6.0f %6.2f %2d  %s; %s\n", c->op, best, first,
-                   best > 0 ? bytes_of(b) / best * 1e-3 : 0, b->worst, b->n_tried, name, c->in);
-        else
-            printf("%-28s FAIL  %s; %s: %s\n", c->op, c->in, c->attrs, hone_message());
-        fflush(stdout);
-        drop(b);
-        hone_arena_destroy(b->arena);
-        if (hone_cuda_device_status(b->device) != HONE_OK)
-            return failed;
-    }
-    return failed;
+    HONE_TRY(hone_arena_create(NULL, 0, &b->arena));
+    const hone_status st = run_case(b, c, &first, &best, &name);
+    if (st == HONE_OK)
+        printf("%-28s %7.2f %7.2f %6.0f %6.2f %2d  %s; %s\n", c->op, best, first,
+               best > 0 ? bytes_of(b) / best * 1e-3 : 0, b->worst, b->n_tried, name, c->in);
+    else
+        printf("%-28s FAIL  %s; %s: %s\n", c->op, c->in, c->attrs, hone_message());
+    fflush(stdout);
+    drop(b);
+    hone_arena_destroy(b->arena);
+    return st;
+}
+
+static void run_chosen(bench *b, const product_case *p)
+{
+    const row_case *c = &p->c;
+
+    if (hone_cuda_device_status(b->device) != HONE_OK ||
+        (b->only && !strstr(c->op, b->only) && !strstr(c->in, b->only)))
+        return;
+    b->tries = p->tries;
+    b->is_tf32 = p->tf32;
+    b->n_failed += run_one(b, c) != HONE_OK;
+    b->n_run++;
+}
+
+static void run_cases(bench *b)
+{
+    for (int i = 0; i < ROW_CASES; i++)
+        run_chosen(b, &(product_case){row_cases[i], TRIES, false});
+    for (int i = 0; i < PRODUCT_CASES; i++)
+        run_chosen(b, &product_cases[i]);
 }
 
 static hone_status open_all(bench *b, const char *label)
@@ -436,26 +528,34 @@ static hone_status open_all(bench *b, const char *label)
     HONE_TRY(hone_cuda_device_open(cu, ordinal, NULL, &b->device));
     HONE_TRY(hone_cuda_enter(b->device));
     HONE_TRY(hone_cuda_stream_create(b->device, 0, &b->stream));
+    HONE_TRY(hone_cuda_memory_init(b->device, 64 << 20, b->stream, &b->scratch));
+    HONE_TRY(hone_cuda_memory_init(b->device, 1 << 20, b->stream, &b->tickets));
+    HONE_TRY(HONE_CU(b->device, cuMemsetD8Async, b->tickets.at, 0, b->tickets.size, b->stream));
     return hone_cuda_staging_create(b->device, 4 << 20, &b->staging);
 }
 
 int main(int argc, char **argv)
 {
-    bench b = {.is_quick = argc > 2 && strcmp(argv[2], "quick") == 0};
-    int failed;
+    static bench b;
 
+    b.is_quick = argc > 2 && strcmp(argv[2], "quick") == 0;
+    b.prints_all = argc > 2 && strcmp(argv[2], "all") == 0;
+    b.only = argc > 3 ? argv[3] : NULL;
     hone_cpu_init();
     const hone_status st = open_all(&b, argc > 1 ? argv[1] : "cuda");
     if (st != HONE_OK) {
         printf("SKIP %s\n", hone_message());
         return st == HONE_ERR_UNSUPPORTED || !b.device ? SKIPPED : 1;
     }
-    printf("%s\n", b.device->label);
-    failed = run_cases(&b);
-    printf("%d cases, %d failed; error is a part of the tolerance\n", ROW_CASES, failed);
+    printf("%s\n%-28s %7s %7s %6s %6s %2s  %s\n", b.device->label, "operator", "us", "first",
+           "GB/s", "error", "n", "fastest; inputs");
+    run_cases(&b);
+    printf("%d cases, %d failed; error is a part of the tolerance\n", b.n_run, b.n_failed);
+    hone_cuda_memory_fini(b.device, b.stream, &b.scratch);
+    hone_cuda_memory_fini(b.device, b.stream, &b.tickets);
     hone_cuda_staging_destroy(b.staging);
     hone_cuda_stream_destroy(b.device, b.stream);
     hone_cuda_leave(b.device);
     hone_cuda_device_close(b.device);
-    return failed != 0;
+    return b.n_failed != 0;
 }

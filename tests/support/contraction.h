@@ -119,7 +119,7 @@ static inline void write_knobs(char *text, size_t room, const problem *p, const 
              "constexpr int N = %d, C = %d, KH = %d, KW = %d, SH = %d, SW = %d, DH = %d, DW = %d, "
              "PH = %d, PW = %d;\n"
              "constexpr int H = %d, W = %d, OH = %d, OW = %d, LDA = %d, LDW = %d, LDY = %d;\n"
-             "constexpr bool W_IS_KN = %d, W_IS_CONSTANT = %d, HAS_BIAS = %d;\n"
+             "constexpr bool A_IS_KM = false, W_IS_KN = %d, W_IS_CONSTANT = %d, HAS_BIAS = %d;\n"
              "constexpr float ALPHA = 1;\n"
              "constexpr int Z_INNER = %d;\n"
              "constexpr i64 A_ZI = %d, A_ZO = 0, W_ZI = %d, W_ZO = 0, Y_ZI = %d, Y_ZO = 0, BIAS_ZI "

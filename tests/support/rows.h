@@ -1,6 +1,6 @@
 /* Cases of the kernels of rows, pictures and movement, as one line of text each, and what it takes
  * to lower one: shapes by inference, data by a seeded generator. Shared by the test that compiles
- * every candidate and by the program that runs them on a GPU. */
+ * every candidate and by the program that runs them on a GPU. Contractions: products.h. */
 #ifndef HONE_TESTS_ROWS_H
 #define HONE_TESTS_ROWS_H
 
@@ -11,9 +11,8 @@
 #include "gpu/lower.h"
 #include "op/infer.h"
 
-/* Inputs, separated by ';': "f16 2x3" random data, "i64 7x9 <1000" random below, "i64 [0,2]" a
- * constant,
- * "-" absent. */
+/* Inputs, separated by ';': "f16 2x3" random data, "f16 2x3 const" random data that the lowering
+ * sees, "i64 7x9 <1000" random below, "i64 [0,2]" a constant, "-" absent. */
 typedef struct row_case {
     const char *op, *attrs, *in;
     int n_out;
@@ -146,6 +145,22 @@ static void row_constant(hone_arena *arena, char *at, hone_tensor *t)
         hone_element_set_double(t->dtype, t->data, i, values[i]);
 }
 
+static uint32_t row_random(void)
+{
+    static uint64_t state = 0x9e3779b97f4a7c15u;
+
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 32);
+}
+
+static void row_fill(hone_arena *arena, hone_tensor *t, double most)
+{
+    hone_dims_size(t->dtype, &t->shape, &t->size);
+    t->data = hone_arena_alloc_aligned(arena, t->size + 64, 64);
+    for (int64_t k = 0, n = hone_tensor_count(t); k < n; k++)
+        hone_element_set_double(t->dtype, t->data, k, (row_random() / 4294967296.0 * 2 - 1) * most);
+}
+
 static void row_input(hone_arena *arena, const char *text, size_t n, row_step *s)
 {
     hone_tensor *t = &s->in[s->n_in];
@@ -163,6 +178,8 @@ static void row_input(hone_arena *arena, const char *text, size_t n, row_step *s
             for (char *p = at; *p && *p != '<' && *p != ' '; p += *p == 'x')
                 t->shape.dim[t->shape.rank++] = strtoll(p, &p, 10);
             s->below[s->n_in] = below ? strtoll(below + 1, NULL, 10) : 0;
+            if (strstr(at, "const"))
+                row_fill(arena, t, t->shape.rank > 1 ? 0.1 : 1);
         }
         /* The bounds of Clip are scalars. */
         if (strcmp(s->c->op, "clip") == 0 && s->n_in > 0)

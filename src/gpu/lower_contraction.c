@@ -1,0 +1,187 @@
+/* Offers a described contraction as candidates: its knobs, one tile each, and the arguments. What
+ * each knob means is in docs/kernels/contraction.md. */
+#include "gpu/contraction.h"
+#include "gpu/region.h"
+
+#define OFFERED 24 /* tiles; more than a tuner has time for */
+
+typedef struct knob {
+    const char *name;
+    int64_t value;
+} knob;
+
+/* The problem is the same for all candidates: its knobs are not in their names. */
+static void knobs_of(hone_candidate *c, const char *type, const knob *rows, int n)
+{
+    for (int i = 0; i < n; i++)
+        hone_text_add(&c->knobs, "constexpr %s %s = %lld;\n", type, rows[i].name,
+                      (long long)rows[i].value);
+}
+
+static void knob_extents(hone_candidate *c, const hone_gpu_contraction *p)
+{
+    const bool fixed = !p->is_product; /* a product's rows are an argument */
+    const knob rows[] = {
+        {"N", p->n},
+        {"C", p->c},
+        {"KH", p->kernel[0]},
+        {"KW", p->kernel[1]},
+        {"SH", p->stride[0]},
+        {"SW", p->stride[1]},
+        {"DH", p->dilation[0]},
+        {"DW", p->dilation[1]},
+        {"PH", p->pad[0]},
+        {"PW", p->pad[1]},
+        {"H", p->in[0]},
+        {"W", fixed ? p->in[1] : 0},
+        {"OH", p->out[0]},
+        {"OW", fixed ? p->out[1] : 0},
+        {"LDA", p->lda},
+        {"LDW", p->ldw},
+        {"LDY", p->ldy},
+        {"Z_INNER", p->inner},
+        {"GROUP", 8},
+    };
+
+    knobs_of(c, "int", rows, HONE_COUNT(rows));
+}
+
+static void knob_steps(hone_candidate *c, const hone_gpu_contraction *p)
+{
+    const knob rows[] = {
+        {"A_ZI", p->a_z.inner},       {"A_ZO", p->a_z.outer},       {"W_ZI", p->w_z.inner},
+        {"W_ZO", p->w_z.outer},       {"Y_ZI", p->y_z.inner},       {"Y_ZO", p->y_z.outer},
+        {"BIAS_ZI", p->bias_z.inner}, {"BIAS_ZO", p->bias_z.outer},
+    };
+
+    knobs_of(c, "i64", rows, HONE_COUNT(rows));
+}
+
+static void knob_flags(hone_candidate *c, const hone_gpu_contraction *p, const hone_gpu_tile *t)
+{
+    const knob rows[] = {
+        {"A_IS_KM", p->a_is_km},   {"W_IS_KN", p->w_is_kn},  {"W_IS_CONSTANT", p->w_is_constant},
+        {"HAS_BIAS", p->bias > 0}, {"CLUSTER", t->is_cluster},
+    };
+
+    knobs_of(c, "bool", rows, HONE_COUNT(rows));
+    hone_text_add(&c->knobs, "constexpr float ALPHA = (float)%.9g;\n", (double)p->alpha);
+}
+
+static void knob_tile(hone_candidate *c, const hone_gpu_tile *t)
+{
+    const knob rows[] = {
+        {"BM", t->bm}, {"BN", t->bn}, {"BK", t->bk},         {"WM", t->wm},
+        {"WN", t->wn}, {"WK", t->wk}, {"STAGES", t->stages}, {"SPLIT", t->split},
+    };
+
+    knobs_of(c, "int", rows, HONE_COUNT(rows));
+}
+
+static void knob_extras(hone_candidate *c, const hone_gpu_contraction *p)
+{
+    for (int k = 0; k < HONE_GPU_EXTRAS; k++) {
+        const hone_gpu_extra *e = &p->extra[k];
+        if (k < p->n_extra)
+            hone_text_add(&c->knobs, "using E%d = extra<%s, %lld, %lld, %lld, %lld>;\n", k,
+                          hone_gpu_type(e->dtype), (long long)e->m, (long long)e->n,
+                          (long long)e->z.inner, (long long)e->z.outer);
+        else
+            hone_text_add(&c->knobs, "using E%d = no_extra;\n", k);
+    }
+}
+
+static void name_candidate(hone_candidate *c, const hone_gpu_contraction *p, const hone_gpu_tile *t)
+{
+    const char *const type = p->dtype == HONE_F32 ? "f32" : hone_gpu_type(p->dtype);
+
+    hone_text_add(&c->name, "<%s,%dx%dx%d,%dx%dx%d,%ds", type, t->bm, t->bn, t->bk, t->wm, t->wn,
+                  t->wk, t->stages);
+    if (t->split > 1)
+        hone_text_add(&c->name, ",%d%s", t->split, t->is_cluster ? "c" : "p");
+}
+
+/* In the order of the kernels' parameters. */
+static void add_args(hone_candidate *c, const hone_gpu_contraction *p, const hone_gpu_tile *t)
+{
+    const size_t tiles = (size_t)(hone_gpu_tile_blocks(p, t) / t->split);
+    const bool meets_in_memory = t->split > 1 && !t->is_cluster;
+    const int64_t numbers[] = {p->batch, p->in[0], p->in[1], p->out[0], p->out[1]};
+
+    hone_candidate_in(c, 0);
+    hone_candidate_in(c, 1);
+    p->bias ? hone_candidate_in(c, p->bias) : hone_candidate_nothing(c);
+    hone_candidate_out(c, 0);
+    for (int k = 0; k < HONE_GPU_EXTRAS; k++)
+        k < p->n_extra ? hone_candidate_in(c, p->extra[k].arg) : hone_candidate_nothing(c);
+    if (meets_in_memory) {
+        const size_t floats = tiles * (size_t)(t->split * t->bm * t->bn);
+        hone_candidate_scratch(c, floats * sizeof(float));
+        hone_candidate_tickets(c, tiles);
+    } else {
+        hone_candidate_nothing(c);
+        hone_candidate_nothing(c);
+    }
+    for (int i = 0; i < HONE_COUNT(numbers); i++)
+        hone_candidate_int(c, numbers[i]);
+}
+
+static void set_launch(hone_candidate *c, const hone_gpu_contraction *p, const hone_gpu_tile *t)
+{
+    const int64_t problems = p->inner * p->outer;
+
+    c->grid[0] = (uint32_t)(hone_gpu_tile_blocks(p, t) / problems);
+    c->grid[1] = 1;
+    c->grid[2] = (uint32_t)problems;
+    c->block[0] = (uint32_t)hone_gpu_tile_threads(t);
+    c->block[1] = c->block[2] = 1;
+    if (t->is_cluster) {
+        c->cluster[0] = (uint32_t)t->split;
+        c->cluster[1] = c->cluster[2] = 1;
+    }
+    c->shared_bytes = (uint32_t)hone_gpu_tile_shared(p, t);
+    c->us = t->us;
+}
+
+static void offer(hone_lower *lower, const hone_gpu_contraction *p, const hone_gpu_tile *t)
+{
+    static const hone_instr copy = {.op = HONE_SCALAR_copy};
+    static const hone_program plain = {1, 1, &copy};
+    hone_candidate *c = hone_lower_candidate(lower, t->is_simt ? "gemm_simt" : "conv_implicit_gemm");
+
+    if (!c)
+        return;
+    hone_text_add(&c->knobs, "using T = %s;\nusing TY = %s;\n", hone_gpu_type(p->dtype),
+                  hone_gpu_type(p->out_dtype));
+    knob_extents(c, p);
+    knob_steps(c, p);
+    knob_flags(c, p, t);
+    knob_tile(c, t);
+    knob_extras(c, p);
+    hone_gpu_program_emit(c, p->program ? p->program : &plain, "epilogue", 1 + HONE_GPU_EXTRAS);
+    name_candidate(c, p, t);
+    add_args(c, p, t);
+    set_launch(c, p, t);
+    c->packing[1] = p->weights;
+    if (p->bias)
+        hone_candidate_pack(c, p->bias, lower->in[p->bias], HONE_F32);
+}
+
+/* What the kernels count in 32 bits. */
+static bool fits(const hone_gpu_contraction *p)
+{
+    const int64_t pixels = p->batch * p->in[0] * p->in[1];
+
+    return hone_gpu_contraction_rows(p) < INT32_MAX - 256 && pixels < INT32_MAX &&
+           p->n < INT32_MAX - 256 && hone_gpu_contraction_k(p) < INT32_MAX - 256 &&
+           p->lda < INT32_MAX && p->inner * p->outer <= UINT16_MAX;
+}
+
+void hone_gpu_contraction_offer(hone_lower *lower, const hone_gpu_contraction *p)
+{
+    hone_gpu_tile tiles[OFFERED];
+    const int n = fits(p) ? hone_gpu_tiles(p, &lower->device, tiles, OFFERED) : 0;
+
+    for (int i = 0; i < n; i++)
+        offer(lower, p, &tiles[i]);
+}

@@ -1,0 +1,121 @@
+/* Convolutions, channels last: rows are output pixels, groups are problems beside each other. */
+#include "gpu/contraction.h"
+
+/* A window of one or two dimensions as two. */
+static void set_window(hone_gpu_contraction *p, const hone_window *w)
+{
+    for (int d = 0; d < 2; d++) {
+        const int from = d - (2 - w->n);
+        const bool is_there = from >= 0;
+        p->in[d] = is_there ? w->in[from] : 1;
+        p->out[d] = is_there ? w->out[from] : 1;
+        p->kernel[d] = is_there ? w->kernel[from] : 1;
+        p->stride[d] = is_there ? w->stride[from] : 1;
+        p->dilation[d] = is_there ? w->dilation[from] : 1;
+        p->pad[d] = is_there ? w->pad_begin[from] : 0;
+    }
+}
+
+/* [O, I / group, taps...] as [O, taps..., I / group]. */
+static void pack_weights(hone_gpu_contraction *p, const hone_tensor *w)
+{
+    hone_gpu_packing *k = &p->weights;
+
+    *k = (hone_gpu_packing){.dtype = p->dtype, .rank = w->shape.rank};
+    for (int i = 0; i < k->rank; i++) {
+        k->dim[i] = w->shape.dim[i];
+        k->perm[i] = i == 0 ? 0 : i == k->rank - 1 ? 1 : i + 1;
+    }
+    for (int i = 0; i < k->rank; i++)
+        k->padded[i] = k->dim[k->perm[i]];
+}
+
+/* Weights that are not constant lie as the kernel wants them where there is one tap. */
+static bool set_weights(const hone_lower *lower, hone_gpu_contraction *p)
+{
+    const hone_tensor *w = lower->in[1];
+
+    p->w_is_constant = w->data != NULL;
+    if (p->w_is_constant)
+        pack_weights(p, w);
+    return hone_gpu_is_float(w->dtype) &&
+           (p->w_is_constant || (w->dtype == p->dtype && p->kernel[0] * p->kernel[1] == 1));
+}
+
+/* Rows run over all images where every operand goes on evenly from one to the next; else each image
+ * is a problem. */
+static bool set_rows(hone_gpu_map *map, hone_gpu_contraction *p)
+{
+    const int64_t images = p->batch;
+    const int n = map->rank - 1;
+
+    for (int k = 0; k < p->n_extra; k++)
+        p->extra[k].n = map->stride[k + 1][n];
+    map->rank = n;
+    hone_gpu_map_collapse(map);
+    const int last = map->rank - 1;
+    if (last > 1 || (last == 1 && map->dim[0] != images))
+        return false;
+    if (last == 1) {
+        p->outer = images;
+        p->batch = 1;
+        p->a_z.outer = p->in[0] * p->in[1] * p->lda;
+        p->y_z.outer = map->stride[0][0];
+    }
+    for (int k = 0; k < p->n_extra; k++) {
+        hone_gpu_extra *e = &p->extra[k];
+        e->m = map->dim[last] == 1 ? 0 : map->stride[k + 1][last];
+        e->z = (hone_gpu_steps){p->n * e->n, last == 1 ? map->stride[k + 1][0] : 0};
+    }
+    return true;
+}
+
+static bool conv_of(const hone_lower *lower, hone_gpu_contraction *p)
+{
+    const hone_tensor *x = lower->in[0], *w = lower->in[1];
+    const hone_attrs_conv *a = &lower->attrs->conv;
+    const int64_t channels = x->shape.dim[x->shape.rank - 1], group = a->group;
+    const hone_gpu_epilogue epilogue = {.program = a->program, .beta = 1};
+    hone_window window;
+    hone_gpu_map map;
+
+    if (hone_window_of(lower->op, lower->attrs, &x->shape, &w->shape, &window) != HONE_OK)
+        return false;
+    *p = (hone_gpu_contraction){.dtype = x->dtype,
+                                .out_dtype = lower->out[0]->dtype,
+                                .alpha = 1,
+                                .n = w->shape.dim[0] / group,
+                                .c = w->shape.dim[1],
+                                .batch = x->shape.dim[0],
+                                .lda = channels,
+                                .ldy = w->shape.dim[0],
+                                .inner = group,
+                                .outer = 1};
+    set_window(p, &window);
+    p->ldw = hone_gpu_contraction_k(p);
+    p->a_z.inner = p->c;
+    p->w_z.inner = p->n * p->ldw;
+    p->y_z.inner = p->bias_z.inner = p->n;
+    hone_gpu_map_init(&map, &lower->out[0]->shape);
+    return p->c * group == channels && set_weights(lower, p) &&
+           hone_gpu_contraction_epilogue(lower, &epilogue, &map, p) && set_rows(&map, p);
+}
+
+static bool takes_conv(const hone_lower *lower)
+{
+    const hone_attrs_conv *a = &lower->attrs->conv;
+    const hone_tensor *x = lower->in[0];
+
+    return a->layout == HONE_LAYOUT_LAST && (x->shape.rank == 3 || x->shape.rank == 4) &&
+           hone_gpu_is_float(x->dtype) && hone_gpu_is_float(lower->out[0]->dtype);
+}
+
+hone_status hone_gpu_conv(hone_lower *lower)
+{
+    hone_gpu_contraction p;
+
+    HONE_TRY(hone_gpu_depthwise(lower));
+    if (!lower->first && takes_conv(lower) && conv_of(lower, &p))
+        hone_gpu_contraction_offer(lower, &p);
+    return HONE_OK;
+}

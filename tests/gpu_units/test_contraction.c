@@ -1,0 +1,215 @@
+/* Contractions are offered for every case, within the limits of the kernels; their first candidates
+ * compile for the architectures that they were offered to. Without NVRTC the latter is skipped, with
+ * the reason. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "cuda/nvrtc.h"
+#include "support/products.h"
+
+static const struct {
+    const char *name;
+    hone_gpu_facts facts;
+} archs[] = {
+    {"sm_75", {75, 40, 65536, false}},     {"sm_80", {80, 108, 166912, false}},
+    {"sm_86", {86, 84, 101376, false}},    {"sm_87", {87, 16, 166912, false}},
+    {"sm_89", {89, 128, 101376, false}},   {"sm_90a", {90, 132, 232448, false}},
+    {"sm_100a", {100, 148, 232448, false}}, {"sm_103a", {103, 160, 232448, false}},
+    {"sm_110a", {110, 20, 232448, false}}, {"sm_120a", {120, 170, 101376, false}},
+    {"sm_121a", {121, 48, 101376, false}},
+};
+enum {
+    ARCHS = sizeof archs / sizeof *archs,
+    H100 = 5,
+    THREADS = 2
+};
+
+static const hone_nvrtc *nvrtc;
+static hone_arena *arena;
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (hone_nvrtc_open(&nvrtc) != HONE_OK)
+        printf("SKIP %s\n", hone_message());
+    return hone_arena_create(NULL, 0, &arena);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    hone_arena_destroy(arena);
+    return 0;
+}
+
+static const hone_candidate *lowered(const product_case *p, int arch)
+{
+    hone_gpu_facts facts = archs[arch].facts;
+    row_step s;
+
+    facts.allows_tf32 = p->tf32;
+    if (row_lower(arena, &p->c, facts, &s) != HONE_OK)
+        fail_msg("%s(%s): %s", p->c.op, p->c.in, hone_message());
+    return s.lower.first;
+}
+
+static void check_launch(const product_case *p, const hone_candidate *c, const hone_gpu_facts *facts)
+{
+    const uint32_t threads = c->block[0] * c->block[1] * c->block[2];
+
+    if (threads == 0 || threads > 1024 || threads % 32 || c->grid[0] == 0 || c->grid[2] > 65535 ||
+        c->shared_bytes > (uint32_t)facts->shared_bytes || c->grid[0] % HONE_MAX(c->cluster[0], 1) ||
+        c->n_args != 15 || !(c->us > 0))
+        fail_msg("%s(%s): %s has a launch that cannot be", p->c.op, p->c.in, hone_candidate_name(c));
+}
+
+static void test_every_case_has_candidates(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PRODUCT_CASES; i++)
+        for (int a = 0; a < ARCHS; a++) {
+            const product_case *p = &product_cases[i];
+            const hone_candidate *c = lowered(p, a);
+            double before = 0;
+            if (!c)
+                fail_msg("%s(%s; %s): nothing is offered", p->c.op, p->c.attrs, p->c.in);
+            for (; c; before = c->us, c = c->next) {
+                check_launch(p, c, &archs[a].facts);
+                assert_true(c->us >= before); /* best guess first */
+                assert_true(c->cluster[0] == 0 || archs[a].facts.arch >= 90);
+            }
+        }
+}
+
+static void test_exact_products_are_exact(void **state)
+{
+    const row_case c = {"matmul", "", "f32 128x768; f32 768x768 const", 1};
+
+    (void)state;
+    for (const hone_candidate *i = lowered(&(product_case){c, 0, false}, H100); i; i = i->next)
+        assert_string_equal(i->kernel->name, "gemm_simt");
+    assert_string_equal(lowered(&(product_case){c, 0, true}, H100)->kernel->name,
+                        "conv_implicit_gemm");
+    assert_string_equal(lowered(&(product_case){c, 0, true}, 0)->kernel->name, "gemm_simt");
+}
+
+static void test_declines(void **state)
+{
+    static const row_case none[] = {
+        {"conv", "", "f32 1x3x9x9; f32 4x3x3x3 const", 1}, /* channels first */
+        {"conv", "layout=last", "f32 1x9x9x9x3; f32 4x3x3x3x3 const", 1},
+        {"conv", "layout=last", "f16 1x9x9x8; f16 4x8x3x3", 1}, /* weights in ONNX's order */
+        {"conv", "layout=last, program=(x0, x1) { r2 = add x0 x1 }",
+         "f16 1x7x9x8; f16 4x8x1x1 const; -; f16 1x7x1x1", 1},
+        {"matmul", "", "i32 3x4; i32 4x5", 1},
+        {"matmul", "", "f32 2x1x3x1x4x5; f32 1x6x1x7x5x4", 1}, /* four levels of batches */
+    };
+
+    (void)state;
+    for (int i = 0; i < HONE_COUNT(none); i++)
+        if (lowered(&(product_case){none[i], 0, false}, H100))
+            fail_msg("%s(%s; %s) is offered", none[i].op, none[i].attrs, none[i].in);
+}
+
+static void test_epilogue_text(void **state)
+{
+    const row_case c = {"conv", "layout=last, program=(x0, x1) { r2 = mul x0 x1 }",
+                        "f16 2x7x7x64; f16 48x64x1x1 const; -; f32 2x1x1x48", 1};
+
+    (void)state;
+    const hone_candidate *first = lowered(&(product_case){c, 0, false}, H100);
+    assert_non_null(first);
+    assert_non_null(strstr(first->knobs.data, "using E0 = extra<float, 0, 1, 48, 48>;\n"
+                                              "using E1 = no_extra;\n"));
+    assert_non_null(strstr(first->knobs.data,
+                           "__device__ inline float scalar_mul(float a, float b)\n{\n"
+                           "    return a * b;\n}\n"
+                           "__device__ inline float epilogue(float x0, float x1, float x2, "
+                           "float x3, float x4)\n{\n"
+                           "    const float r2 = scalar_mul(x0, x1);\n    return r2;\n}\n"));
+    assert_int_equal(first->grid[2], 2); /* images are problems */
+}
+
+/* ---- compiling ---- */
+
+typedef struct cell {
+    const char *what, *text;
+    int arch;
+} cell;
+
+/* The best two of a case for one architecture, the best for another; each in its turn. */
+static cell cells[PRODUCT_CASES * 3];
+static int n_cells, next, n_done;
+static char faults[THREADS][2048];
+
+static void add_cells(void)
+{
+    for (int i = 0; i < PRODUCT_CASES; i++)
+        for (int k = 0; k < 2; k++) {
+            const int arch = (i + k * H100) % ARCHS;
+            const hone_candidate *c = lowered(&product_cases[i], arch);
+            for (int n = 0; c && n < 2 - k; n++, c = c->next)
+                cells[n_cells++] =
+                    (cell){product_cases[i].c.in, hone_candidate_text(c), arch};
+        }
+}
+
+static void *compile_cells(void *user)
+{
+    static const char *const options[] = {"--diag-suppress=177"};
+    char *fault = user;
+    int i;
+
+    while ((i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < n_cells) {
+        const cell *c = &cells[i];
+        const char *arch = archs[c->arch].name;
+        const hone_nvrtc_job job = {
+            .source = {c->what, c->text}, .arch = arch, .options = options, .n_options = 1};
+        hone_nvrtc_result result;
+        if (!hone_nvrtc_has_arch(nvrtc, arch))
+            continue;
+        if (hone_nvrtc_compile(nvrtc, NULL, &job, &result) != HONE_OK) {
+            snprintf(fault, sizeof faults[0], "%s for %s: %s", c->what, arch, hone_message());
+            continue;
+        }
+        if (result.log[0])
+            snprintf(fault, sizeof faults[0], "%s for %s: %s", c->what, arch, result.log);
+        hone_nvrtc_result_fini(NULL, &result);
+        __atomic_add_fetch(&n_done, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void test_candidates_compile(void **state)
+{
+    pthread_t threads[THREADS];
+
+    (void)state;
+    if (!nvrtc)
+        skip();
+    add_cells();
+    for (int t = 0; t < THREADS; t++)
+        pthread_create(&threads[t], NULL, compile_cells, faults[t]);
+    for (int t = 0; t < THREADS; t++)
+        pthread_join(threads[t], NULL);
+    printf("%d kernels compiled\n", n_done);
+    for (int t = 0; t < THREADS; t++)
+        if (faults[t][0])
+            fail_msg("%s", faults[t]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_case_has_candidates),
+        cmocka_unit_test(test_exact_products_are_exact),
+        cmocka_unit_test(test_declines),
+        cmocka_unit_test(test_epilogue_text),
+        cmocka_unit_test(test_candidates_compile),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
