@@ -42,9 +42,12 @@ static const row rows[] = {
     {"common_2", BOTH, hone_pass_common, false, "transposes of one value become one"},
     {"dead_2", BOTH, hone_pass_dead, false, "what nobody uses goes"},
     {"regions", BOTH, hone_pass_regions, false, "pointwise neighbours become one program"},
-    {"epilogue", BOTH, NULL, false, "programs go into the contraction before them"},
-    {"siblings", BOTH, NULL, false, "contractions of one input become a wider one"},
+    {"epilogue", CPU, NULL, false, "programs go into the contraction before them"},
+    {"fusion", GPU, NULL, false, "programs and casts go into the contraction before them"},
+    {"siblings", CPU, NULL, false, "contractions of one input become a wider one"},
     {"columns", CPU, NULL, false, "short constant operands become lines"},
+    {"narrow", GPU, hone_pass_narrow, true, "float32 becomes float16 or bfloat16 where it is safe"},
+    {"casts", GPU, NULL, false, "conversions become loads, or meet and cancel"},
     {"dead_3", BOTH, hone_pass_dead, false, "what nobody uses goes"},
 };
 

@@ -10,12 +10,20 @@ typedef struct hone_pass_context {
     const hone_pass_options *options;
     size_t fold_limit;
     bool changed;
+    /* What "widen" found: the float type that the model computes in, other than float32, or
+     * HONE_NONE; and the names of nodes that are in float32 nevertheless, sorted. */
+    hone_dtype small;
+    const char **wide;
+    int n_wide;
 } hone_pass_context;
 
 typedef hone_status (*hone_pass_fn)(hone_pass_context *context);
 
 /* Every graph of the module, owners before what they own; in the module's arena. */
 hone_graph **hone_module_graphs(hone_module *module, int *n);
+
+/* Whether the node of this name is one that the model has in float32 among smaller types. */
+bool hone_was_wide(const hone_pass_context *c, const char *name);
 
 /* Whole-graph passes. */
 hone_status hone_pass_widen(hone_pass_context *c);
@@ -24,6 +32,7 @@ hone_status hone_pass_common(hone_pass_context *c);
 hone_status hone_pass_dead(hone_pass_context *c);
 hone_status hone_pass_layout(hone_pass_context *c);
 hone_status hone_pass_regions(hone_pass_context *c);
+hone_status hone_pass_narrow(hone_pass_context *c);
 
 /* Rules, by file. */
 #define HONE_RULE(set, name) extern const hone_rule hone_rule_##name;

@@ -1,10 +1,14 @@
-/* Widening for the CPU: everything in float16 and bfloat16 is computed in float32. The one idea:
- * types are changed where they stand (values, constants, TYPE attributes), and casts are put only
- * at the borders: the model's own inputs and outputs, and operators that are about the bits
- * themselves. Rounding in between is dropped: answers get closer to the exact ones, not equal to
- * those of a machine that rounds at every step. */
+/* Widening: everything in float16 and bfloat16 is computed in float32, on the CPU because it has
+ * no other arithmetic, and for GPUs because rules then know one type; narrow.c brings the small
+ * type back there, and is told here what it was. The one idea: types are changed where they stand
+ * (values, constants, TYPE attributes), and casts are put only at the borders: the model's own
+ * inputs and outputs, and operators that are about the bits themselves. Rounding in between is
+ * dropped: answers get closer to the exact ones, not equal to those of a machine that rounds at
+ * every step. */
 #include "opt/edit.h"
 #include "opt/rules.h"
+
+#include <stdlib.h>
 
 static bool is_small(hone_dtype t)
 {
@@ -185,6 +189,49 @@ static bool has_small(hone_graph *const *graphs, int n_graphs)
     return false;
 }
 
+/* ---- what narrow.c is told ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool hone_was_wide(const hone_pass_context *c, const char *name)
+{
+    return c->n_wide > 0 &&
+           bsearch(&name, c->wide, (size_t)c->n_wide, sizeof *c->wide, compare_names) != NULL;
+}
+
+/* Casts and views compute nothing, and say nothing of the type that a model computes in. */
+static bool computes(const hone_node *n)
+{
+    return n->n_out > 0 && n->out[0] != NULL && n->out[0]->type.kind == HONE_KIND_TENSOR &&
+           n->op != HONE_OP_cast && !hone_op_has(n->op, HONE_TRAIT_VIEW | HONE_TRAIT_MOVEMENT);
+}
+
+static void note_types(hone_pass_context *c, hone_graph *const *graphs, int n_graphs)
+{
+    HONE_VEC(const char *) wide = {0};
+    int n_f16 = 0, n_bf16 = 0;
+
+    for (int g = 0; g < n_graphs; g++)
+        for (const hone_node *n = graphs[g]->first; n != NULL; n = n->next) {
+            if (!computes(n))
+                continue;
+            n_f16 += n->out[0]->type.dtype == HONE_F16;
+            n_bf16 += n->out[0]->type.dtype == HONE_BF16;
+            if (n->out[0]->type.dtype == HONE_F32)
+                *hone_vec_push(c->module->arena, &wide) = n->name;
+        }
+    if (n_f16 + n_bf16 == 0)
+        return;
+    c->small = n_f16 >= n_bf16 ? HONE_F16 : HONE_BF16;
+    c->wide = wide.v;
+    c->n_wide = wide.n;
+    if (wide.n > 0)
+        qsort(wide.v, (size_t)wide.n, sizeof *wide.v, compare_names);
+}
+
 /* Casts that were between small and wide types now change nothing, or hide one: drop_cast sees to
  * the rest. */
 hone_status hone_pass_widen(hone_pass_context *c)
@@ -194,6 +241,8 @@ hone_status hone_pass_widen(hone_pass_context *c)
 
     if (!has_small(graphs, n))
         return HONE_OK;
+    if (c->options->gpu)
+        note_types(c, graphs, n);
     for (int g = 0; g < n; g++)
         for (hone_node *node = graphs[g]->first, *next; node != NULL; node = next) {
             next = node->next;

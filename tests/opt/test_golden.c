@@ -1,8 +1,9 @@
 /* Golden files of the passes: tests/opt/golden/<name>.ir holds a module, a line of ====, and what
- * becomes of it. Its first lines say what to run: "# rule fold_pad_conv" or "# pass layout"; a file
- * whose second part is only "same" is one where the rule must not fire. Types in the first part may
- * be left open (?[*]): inference fills them in. HONE_UPDATE=1 in the environment writes the second
- * parts anew; read the difference before it is committed. */
+ * becomes of it. Its first lines say what to run: "# rule fold_pad_conv", "# pass layout", or "#
+ * half narrow": a pass for a GPU that may use float16; a file whose second part is only "same" is
+ * one where the rule must not fire. Types in the first part may be left open (?[*]): inference
+ * fills them in. HONE_UPDATE=1 in the environment writes the second parts anew; read the difference
+ * before it is committed. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,12 +67,23 @@ static hone_bytes print(golden *g, const hone_module *module)
     return copy;
 }
 
+/* A GPU that has kernels for everything but nodes called "cpu". */
+static bool takes_small(void *user, const hone_node *node)
+{
+    (void)user;
+    return strcmp(node->name, "cpu") != 0;
+}
+
 static bool run(golden *g, hone_module *module)
 {
-    const hone_pass_options options = {.allocator = NULL};
+    const hone_pass_options options = {
+        .gpu = strcmp(g->kind, "half") == 0,
+        .narrow = HONE_F16,
+        .takes = takes_small,
+    };
     bool changed = false;
 
-    if (strcmp(g->kind, "pass") == 0) {
+    if (strcmp(g->kind, "rule") != 0) {
         const hone_status st = hone_pass_run(module, g->name, &options);
         if (st != HONE_OK)
             fail_msg("%s: %s", g->path, hone_message());
