@@ -162,6 +162,18 @@ hone_status hone_cuda_graph_fill(hone_cuda_graph *graph, CUdeviceptr dst, uint8_
     return HONE_OK;
 }
 
+hone_status hone_cuda_graph_event(hone_cuda_graph *graph, CUevent event,
+                                  const hone_cuda_edge *edges, int n_edges, CUgraphNode *out)
+{
+    CUgraphNode node;
+
+    HONE_TRY(
+        HONE_CU(graph->device, cuGraphAddEventRecordNode, &node, graph->handle, NULL, 0, event));
+    HONE_TRY(add_edges(graph, edges, n_edges, node));
+    *out = node;
+    return HONE_OK;
+}
+
 hone_status hone_cuda_graph_capture(hone_cuda_device *device, CUstream stream,
                                     hone_status (*record)(void *user, CUstream stream), void *user,
                                     hone_cuda_graph **out)

@@ -44,6 +44,10 @@ hone_status hone_cuda_graph_fill(hone_cuda_graph *graph, CUdeviceptr dst, uint8_
                                  size_t size, const hone_cuda_edge *edges, int n_edges,
                                  CUgraphNode *out);
 
+/* Records an event that has times, when the nodes before it have ended. */
+hone_status hone_cuda_graph_event(hone_cuda_graph *graph, CUevent event,
+                                  const hone_cuda_edge *edges, int n_edges, CUgraphNode *out);
+
 /* Everything that `record` gives the stream becomes the graph instead of being run. Other threads'
  * calls do not disturb it. */
 hone_status hone_cuda_graph_capture(hone_cuda_device *device, CUstream stream,

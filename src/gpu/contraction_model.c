@@ -18,7 +18,9 @@ double hone_gpu_tile_us(const hone_gpu_contraction *p, const hone_gpu_facts *dev
     const double here = HONE_MIN(per_sm, blocks / device->n_sms < 1 ? 1 : blocks / device->n_sms);
     const double step_bytes = (double)(t->bm + t->bn) * t->bk * bytes;
     const double flop = 2.0 * t->bm * t->bn * t->bk;
-    const double rate = t->is_simt ? 0.3e6 : p->dtype == HONE_F32 ? 1.8e6 : 3.6e6; /* an SM's, per us */
+    const double rate = t->is_simt             ? 0.3e6
+                        : p->dtype == HONE_F32 ? 1.8e6
+                                               : 3.6e6; /* an SM's, per us */
     const double step = HONE_MAX(here * flop / rate, here * step_bytes / 40e3);
     const double latency = t->is_simt ? 0.5 : 0.10;
     const double ring = t->stages > 4 && waves > 1 ? 1.1 : 1;

@@ -8,22 +8,22 @@
 
 /* {bm, bn, bytes of bk, wm, wn, wk} of conv_implicit_gemm. */
 static const int shapes[][6] = {
-    {16, 32, 128, 1, 1, 4},  {16, 64, 128, 1, 2, 4},  {16, 64, 256, 1, 2, 4},
-    {16, 128, 128, 1, 4, 2}, {16, 128, 256, 1, 4, 2}, {32, 32, 128, 2, 1, 4},
-    {32, 32, 256, 2, 1, 4},  {32, 64, 128, 1, 2, 4},  {32, 64, 128, 2, 2, 2},
-    {32, 64, 256, 1, 2, 4},  {32, 128, 128, 1, 4, 2}, {64, 32, 128, 2, 1, 4},
-    {64, 32, 64, 4, 1, 1},   {64, 64, 128, 2, 2, 2},  {64, 64, 128, 2, 2, 1},
-    {64, 64, 64, 2, 2, 1},   {64, 128, 128, 2, 4, 1}, {64, 128, 64, 2, 2, 1},
-    {64, 256, 64, 1, 4, 1},  {128, 32, 64, 4, 1, 1},  {128, 64, 128, 4, 2, 1},
-    {128, 64, 64, 4, 1, 1},  {128, 128, 64, 2, 2, 1}, {128, 128, 128, 2, 4, 1},
-    {128, 128, 128, 2, 2, 1}, {128, 256, 64, 2, 4, 1}, {256, 64, 64, 4, 1, 1},
-    {256, 128, 64, 4, 2, 1}, {256, 128, 128, 4, 2, 1},
+    {16, 32, 128, 1, 1, 4},   {16, 64, 128, 1, 2, 4},   {16, 64, 256, 1, 2, 4},
+    {16, 128, 128, 1, 4, 2},  {16, 128, 256, 1, 4, 2},  {32, 32, 128, 2, 1, 4},
+    {32, 32, 256, 2, 1, 4},   {32, 64, 128, 1, 2, 4},   {32, 64, 128, 2, 2, 2},
+    {32, 64, 256, 1, 2, 4},   {32, 128, 128, 1, 4, 2},  {64, 32, 128, 2, 1, 4},
+    {64, 32, 64, 4, 1, 1},    {64, 64, 128, 2, 2, 2},   {64, 64, 128, 2, 2, 1},
+    {64, 64, 64, 2, 2, 1},    {64, 128, 128, 2, 4, 1},  {64, 128, 64, 2, 2, 1},
+    {64, 256, 64, 1, 4, 1},   {128, 32, 64, 4, 1, 1},   {128, 64, 128, 4, 2, 1},
+    {128, 64, 64, 4, 1, 1},   {128, 128, 64, 2, 2, 1},  {128, 128, 128, 2, 4, 1},
+    {128, 128, 128, 2, 2, 1}, {128, 256, 64, 2, 4, 1},  {256, 64, 64, 4, 1, 1},
+    {256, 128, 64, 4, 2, 1},  {256, 128, 128, 4, 2, 1},
 };
 
 /* {bm, bn, bk, threads along rows, along columns} of gemm_simt. */
 static const int simt_shapes[][5] = {
-    {32, 32, 16, 8, 8},    {32, 32, 32, 8, 8},    {32, 64, 16, 8, 16},   {64, 64, 16, 8, 16},
-    {64, 64, 16, 16, 16},  {64, 64, 32, 8, 16},   {128, 64, 16, 16, 8},  {128, 64, 16, 16, 16},
+    {32, 32, 16, 8, 8},     {32, 32, 32, 8, 8},    {32, 64, 16, 8, 16},  {64, 64, 16, 8, 16},
+    {64, 64, 16, 16, 16},   {64, 64, 32, 8, 16},   {128, 64, 16, 16, 8}, {128, 64, 16, 16, 16},
     {128, 128, 16, 16, 16}, {128, 128, 8, 16, 16},
 };
 
@@ -33,7 +33,8 @@ static const struct {
 } splits[] = {{1, false}, {2, true},  {4, true},  {8, true},
               {2, false}, {4, false}, {8, false}, {16, false}};
 
-#define MOST (HONE_COUNT(shapes) * HONE_COUNT(splits) * 2 + HONE_COUNT(simt_shapes) * HONE_COUNT(splits))
+#define MOST                                                                                       \
+    (HONE_COUNT(shapes) * HONE_COUNT(splits) * 2 + HONE_COUNT(simt_shapes) * HONE_COUNT(splits))
 
 static int64_t pieces(int64_t n, int64_t by)
 {
@@ -73,8 +74,8 @@ static bool fits_shared(const list *l, const hone_gpu_tile *t)
  * the device. */
 static bool is_sensible(const list *l, const hone_gpu_tile *t)
 {
-    const int64_t rows = hone_gpu_contraction_rows(l->p), steps =
-        pieces(hone_gpu_contraction_k(l->p), t->bk);
+    const int64_t rows = hone_gpu_contraction_rows(l->p),
+                  steps = pieces(hone_gpu_contraction_k(l->p), t->bk);
     const int least_n = t->is_simt ? 32 : 32, least_m = t->is_simt ? 32 : 16;
 
     if ((t->bm > least_m && t->bm / 2 >= rows) || (t->bn > least_n && t->bn / 2 >= l->p->n))
@@ -110,8 +111,8 @@ static void add_rings(list *l, hone_gpu_tile t)
 static bool takes_tensor_cores(const hone_gpu_contraction *p, const hone_gpu_facts *device)
 {
     const int64_t lanes = 128 / hone_dtype_bits(p->dtype);
-    const int64_t steps[] = {p->c,          p->lda,         p->ldw,         p->a_z.inner,
-                             p->a_z.outer,  p->w_z.inner,   p->w_z.outer,   p->w_is_kn ? p->n : 0};
+    const int64_t steps[] = {p->c,         p->lda,       p->ldw,       p->a_z.inner,
+                             p->a_z.outer, p->w_z.inner, p->w_z.outer, p->w_is_kn ? p->n : 0};
 
     for (int i = 0; i < HONE_COUNT(steps); i++)
         if (steps[i] % lanes)

@@ -60,7 +60,7 @@ static void knob_steps(hone_candidate *c, const hone_gpu_contraction *p)
 static void knob_flags(hone_candidate *c, const hone_gpu_contraction *p, const hone_gpu_tile *t)
 {
     const knob rows[] = {
-        {"A_IS_KM", p->a_is_km},   {"W_IS_KN", p->w_is_kn},  {"W_IS_CONSTANT", p->w_is_constant},
+        {"A_IS_KM", p->a_is_km},   {"W_IS_KN", p->w_is_kn},    {"W_IS_CONSTANT", p->w_is_constant},
         {"HAS_BIAS", p->bias > 0}, {"CLUSTER", t->is_cluster},
     };
 
@@ -147,7 +147,8 @@ static void offer(hone_lower *lower, const hone_gpu_contraction *p, const hone_g
 {
     static const hone_instr copy = {.op = HONE_SCALAR_copy};
     static const hone_program plain = {1, 1, &copy};
-    hone_candidate *c = hone_lower_candidate(lower, t->is_simt ? "gemm_simt" : "conv_implicit_gemm");
+    hone_candidate *c =
+        hone_lower_candidate(lower, t->is_simt ? "gemm_simt" : "conv_implicit_gemm");
 
     if (!c)
         return;

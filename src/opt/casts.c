@@ -8,8 +8,7 @@ static bool is_float(const hone_value *v)
 {
     const hone_dtype t = v->type.dtype;
 
-    return v->type.kind == HONE_KIND_TENSOR &&
-           (t == HONE_F32 || t == HONE_F16 || t == HONE_BF16);
+    return v->type.kind == HONE_KIND_TENSOR && (t == HONE_F32 || t == HONE_F16 || t == HONE_BF16);
 }
 
 /* Whether every number of the first type is one of the second. */
@@ -44,8 +43,7 @@ static bool drop_conversion(hone_graph *g, hone_node *n)
     return is_conversion(n) && n->in[0]->type.dtype == n->out[0]->type.dtype &&
            hone_put_value(n->out[0], n->in[0]);
 }
-const hone_rule hone_rule_drop_conversion = {"drop_conversion", HONE_OP_pointwise,
-                                             drop_conversion};
+const hone_rule hone_rule_drop_conversion = {"drop_conversion", HONE_OP_pointwise, drop_conversion};
 
 /* join_conversions: of two conversions one is left, or none.
  *
@@ -83,7 +81,8 @@ static int first_free_input(const hone_node *n)
 
 /* load_conversion: a program reads what was converted for it.
  *
- *     pointwise(cast(x: f16, f32), y)   ->   pointwise(x, y)        and so for operands of epilogues
+ *     pointwise(cast(x: f16, f32), y)   ->   pointwise(x, y)        and so for operands of
+ * epilogues
  *
  * Legal when the conversion loses nothing. */
 static bool load_conversion(hone_graph *g, hone_node *n)

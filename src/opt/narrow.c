@@ -20,12 +20,12 @@ typedef struct narrowing {
     hone_pass_context *c;
     hone_module *module;
     hone_dtype to;
-    bool is_strong;           /* types follow the graph: nothing is kept for safety */
-    int n_values;             /* those that the tables know */
-    bool *is_forced;          /* by value: may not fit the narrow type */
+    bool is_strong;              /* types follow the graph: nothing is kept for safety */
+    int n_values;                /* those that the tables know */
+    bool *is_forced;             /* by value: may not fit the narrow type */
     bool *for_narrow, *for_wide; /* by value: users that want it so */
-    hone_value **twin;        /* by value: in the other type; NULL: not made */
-    int n_narrow, n_wide;     /* nodes */
+    hone_value **twin;           /* by value: in the other type; NULL: not made */
+    int n_narrow, n_wide;        /* nodes */
 } narrowing;
 
 enum {           /* marks of nodes */
@@ -89,7 +89,8 @@ static bool is_in_loop(const hone_graph *g)
 static bool reads_forced(const narrowing *a, const hone_node *n)
 {
     for (int i = 0; i < n->n_in; i++)
-        if (is_wide_float(n->in[i]) && hone_narrow_input_is_tied(n, i) && a->is_forced[n->in[i]->id])
+        if (is_wide_float(n->in[i]) && hone_narrow_input_is_tied(n, i) &&
+            a->is_forced[n->in[i]->id])
             return true;
     return false;
 }
@@ -370,8 +371,8 @@ static void settle_outputs(narrowing *a, hone_graph *g, const hone_dtype *declar
         hone_graph_set_output(g, i, wide);
         if (g->owner != NULL || wide->def == NULL || hone_value_is_output(y))
             continue;
-        hone_value_rename(y, hone_arena_format(a->module->arena, "%s_%s", name,
-                                               hone_dtype_text(a->to)));
+        hone_value_rename(
+            y, hone_arena_format(a->module->arena, "%s_%s", name, hone_dtype_text(a->to)));
         hone_value_rename(wide, name);
     }
 }
@@ -410,10 +411,8 @@ hone_status hone_pass_narrow(hone_pass_context *c)
 {
     const hone_pass_options *o = c->options;
     const bool chooses = !o->strongly_typed && (o->narrow == HONE_F16 || o->narrow == HONE_BF16);
-    narrowing a = {.c = c,
-                   .module = c->module,
-                   .to = chooses ? o->narrow : c->small,
-                   .is_strong = !chooses};
+    narrowing a = {
+        .c = c, .module = c->module, .to = chooses ? o->narrow : c->small, .is_strong = !chooses};
     int n = 0;
 
     if (a.to == HONE_NONE)

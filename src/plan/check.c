@@ -16,6 +16,7 @@ typedef struct check {
 } check;
 
 #define MAX_REASONS 32
+#define MOST_BYTES  ((uint64_t)1 << 48) /* bytes; keeps sums of sizes from overflowing */
 
 /* Notes a reason; returns false so that a caller may write `return fail(...)`. */
 static bool fail(check *c, hone_status status, const char *format, ...) HONE_PRINTF(3, 4);
@@ -253,10 +254,7 @@ static uint32_t binding_root(const hone_plan *p, uint32_t binding)
 {
     const uint32_t value = p->bindings[binding].value;
 
-    if (value >= p->n_values)
-        return HONE_REF_ABSENT;
-    return p->values[value].storage == HONE_STORAGE_ALIAS ? (uint32_t)p->values[value].offset
-                                                          : value;
+    return value < p->n_values ? hone_plan_root(p, value) : HONE_REF_ABSENT;
 }
 
 static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
@@ -264,7 +262,7 @@ static bool storage_ok(const check *c, uint32_t index, const hone_plan_value *v)
     const hone_plan *p = c->plan;
     const bool on_device = v->flags & HONE_VALUE_DEVICE;
 
-    if (on_device && (!hone_plan_is_cuda(p) || v->dtype == HONE_STRING))
+    if (on_device && (!p->n_targets || v->dtype == HONE_STRING))
         return false;
     switch (v->storage) {
     case HONE_STORAGE_CONST:
@@ -377,14 +375,13 @@ static bool arity_ok(const check *c, const hone_plan_step_record *s)
 
 static uint8_t root_storage(const hone_plan *p, uint32_t value)
 {
-    const hone_plan_value *v = &p->values[value];
-
-    return v->storage == HONE_STORAGE_ALIAS ? p->values[v->offset].storage : v->storage;
+    return p->values[hone_plan_root(p, value)].storage;
 }
 
-/* Kernels of the host must never be shown an address of the device, nor the other way round; views
- * and jumps show shapes or bools of the host. Constants are on both sides: the plan's bytes are
- * there. */
+/* Kernels of the host must never be shown an address of the device, nor the other way round. Views
+ * that are steps and jumps are the host's. Constants are on both sides, as the plan's bytes are
+ * there; but a copy to the host begins on the device. Of a view's further inputs no byte is read on
+ * the device. */
 static bool sides_ok(const check *c, const hone_plan_step_record *s)
 {
     const hone_plan *p = c->plan;
@@ -393,14 +390,27 @@ static bool sides_ok(const check *c, const hone_plan_step_record *s)
         const uint32_t v = p->refs[s->first_ref + (uint32_t)i];
         const bool is_input = i < s->n_in;
         bool wanted = s->kind == HONE_STEP_LAUNCH;
-        if (v == HONE_REF_ABSENT || root_storage(p, v) == HONE_STORAGE_CONST)
+        if (v == HONE_REF_ABSENT || (s->kind == HONE_STEP_VIEW && i > 0 && is_input))
+            continue;
+        if (s->kind != HONE_STEP_TO_HOST && root_storage(p, v) == HONE_STORAGE_CONST)
             continue;
         if (s->kind == HONE_STEP_TO_HOST || s->kind == HONE_STEP_TO_DEVICE)
             wanted = is_input == (s->kind == HONE_STEP_TO_HOST);
-        if (s->kind != HONE_STEP_VIEW && (bool)(p->values[v].flags & HONE_VALUE_DEVICE) != wanted)
+        if ((bool)(p->values[v].flags & HONE_VALUE_DEVICE) != wanted)
             return false;
     }
     return true;
+}
+
+/* An address within a value, or at its end. */
+static bool address_ok(const hone_plan *p, const hone_plan_arg *a)
+{
+    if (a->value >= p->n_values || !(p->values[a->value].flags & HONE_VALUE_DEVICE) ||
+        a->number < 0)
+        return false;
+    const hone_plan_value *v = &p->values[hone_plan_root(p, a->value)];
+    return v->storage == HONE_STORAGE_INPUT || v->storage == HONE_STORAGE_OUTPUT ||
+           (uint64_t)a->number <= v->room;
 }
 
 static void check_launch(check *c, uint32_t index, const hone_plan_target *t)
@@ -420,8 +430,7 @@ static void check_launch(check *c, uint32_t index, const hone_plan_target *t)
         ok = a->kind < HONE_ARG_COUNT &&
              (a->bytes == 8 || (a->bytes == 4 && a->kind == HONE_ARG_NUMBER));
         if (a->kind == HONE_ARG_VALUE)
-            ok = ok && a->value < p->n_values && (p->values[a->value].flags & HONE_VALUE_DEVICE) &&
-                 a->number >= 0;
+            ok = ok && address_ok(p, a);
         if (a->kind == HONE_ARG_TICKETS)
             ok = ok && a->number >= 0 && (uint64_t)a->number < p->info->ticket_bytes;
     }
@@ -433,6 +442,8 @@ static void check_kernels(check *c)
 {
     const hone_plan *p = c->plan;
 
+    if (p->info->device_arena_bytes > MOST_BYTES || p->info->ticket_bytes > MOST_BYTES)
+        fail(c, HONE_ERR_FORMAT, "the device's arena is larger than any device");
     if (hone_plan_is_cuda(p) && p->info->device_weight_bytes > p->weights_size)
         fail(c, HONE_ERR_FORMAT, "the device's weights are more than the plan has");
     if (!hone_plan_is_cuda(p) && p->n_targets)
@@ -477,7 +488,8 @@ static void check_steps(check *c)
         const bool jumps = s->kind == HONE_STEP_JUMP || s->kind == HONE_STEP_BRANCH_FALSE;
         if (s->kind >= HONE_STEP_COUNT || !text_ok(c, s->op) || !text_ok(c, s->name) ||
             !refs_ok(c, s) || !within(s->attrs, s->attrs_size, p->attrs_size) ||
-            (jumps && s->target > p->n_steps))
+            (jumps && s->target > p->n_steps) || (s->kind >= HONE_STEP_LAUNCH && !p->n_targets) ||
+            (s->kind == HONE_STEP_LAUNCH && (s->flags & HONE_STEP_DYNAMIC)))
             fail(c, HONE_ERR_FORMAT, "step %u is malformed: it points outside the plan", i);
         else if (!sides_ok(c, s))
             fail(c, HONE_ERR_FORMAT, "step %u uses values of the wrong side of the bus", i);

@@ -67,6 +67,14 @@ static inline const char *hone_plan_text(const hone_plan *plan, uint32_t offset)
     return plan->text + offset;
 }
 
+/* The value whose bytes a value's are: an alias shows another's. */
+static inline uint32_t hone_plan_root(const hone_plan *plan, uint32_t value)
+{
+    const hone_plan_value *v = &plan->values[value];
+
+    return v->storage == HONE_STORAGE_ALIAS ? (uint32_t)v->offset : value;
+}
+
 /* The number of strings of a checked constant of strings. */
 static inline size_t hone_plan_string_count(const hone_plan_value *value)
 {

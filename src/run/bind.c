@@ -1,11 +1,15 @@
 /* Where every value's bytes are: the caller's memory for bindings, the arena, the weights, or
  * blocks that grow. */
-#include "run/run.h"
+#include "run/gpu.h"
 
 #include "op/op.h"
 
-static hone_tensor slot_memory(const hone_slot *s)
+static hone_tensor slot_memory(const hone_context *c, uint32_t binding)
 {
+    const hone_slot *s = &c->slots[binding];
+
+    if (c->gpu)
+        return hone_gpu_host_side(c, binding);
     return (hone_tensor){.data = s->bound ? s->bound : s->lent,
                          .size = s->bound ? s->bound_size : s->lent_size};
 }
@@ -25,10 +29,11 @@ static void point_value(hone_context *c, uint32_t index)
             from = (hone_tensor){.data = hone_engine_strings(c->engine, index), .size = v->room};
         break;
     case HONE_STORAGE_ARENA:
-        from = (hone_tensor){.data = c->arena + v->offset, .size = v->room};
+        from = (hone_tensor){.data = v->flags & HONE_VALUE_DEVICE ? NULL : c->arena + v->offset,
+                             .size = v->room};
         break;
     case HONE_STORAGE_INPUT:
-    case HONE_STORAGE_OUTPUT: from = slot_memory(&c->slots[v->offset]); break;
+    case HONE_STORAGE_OUTPUT: from = slot_memory(c, (uint32_t)v->offset); break;
     case HONE_STORAGE_ALIAS:
         from =
             (hone_tensor){.data = c->tensors[v->offset].data, .size = c->tensors[v->offset].size};
@@ -101,14 +106,15 @@ hone_status hone_context_bind(hone_context *c, int binding, void *data, size_t s
     const hone_plan *p = hone_context_plan(c);
 
     HONE_TRY(check_index(c, binding));
+    HONE_TRY(hone_gpu_check(c));
     hone_slot *slot = &c->slots[binding];
     slot->bound = data;
     slot->bound_size = data ? size : 0;
+    if (c->gpu)
+        HONE_TRY(hone_gpu_place_binding(c, (uint32_t)binding));
     if (!c->is_ready)
         return HONE_OK;
-    const uint32_t root = p->bindings[binding].value;
-    const hone_plan_value *v = &p->values[root];
-    const uint32_t owner = v->storage == HONE_STORAGE_ALIAS ? (uint32_t)v->offset : root;
+    const uint32_t owner = hone_plan_root(p, p->bindings[binding].value);
     point_value(c, owner);
     for (uint32_t i = 0; i < p->n_values; i++)
         if (p->values[i].storage == HONE_STORAGE_ALIAS && p->values[i].offset == owner)
@@ -116,12 +122,26 @@ hone_status hone_context_bind(hone_context *c, int binding, void *data, size_t s
     return HONE_OK;
 }
 
+hone_tensor hone_context_shown(const hone_context *c, uint32_t binding)
+{
+    const hone_plan *p = hone_context_plan(c);
+
+    if (c->gpu && (c->gpu->bindings[binding].need != HONE_GPU_HOST || c->slots[binding].bound))
+        return (hone_tensor){.data = c->gpu->bindings[binding].shown,
+                             .size = c->gpu->bindings[binding].shown_size};
+    return c->tensors[hone_plan_root(p, p->bindings[binding].value)];
+}
+
 hone_status hone_context_data(hone_context *c, int binding, hone_tensor *out)
 {
     HONE_TRY(check_index(c, binding));
+    HONE_TRY(hone_gpu_check(c));
     if (!c->is_ready)
         HONE_TRY(hone_context_resolve(c));
+    const hone_tensor memory = hone_context_shown(c, (uint32_t)binding);
     *out = c->tensors[hone_context_plan(c)->bindings[binding].value];
+    out->data = memory.data;
+    out->size = memory.size;
     return HONE_OK;
 }
 
@@ -144,6 +164,11 @@ static hone_status replace_block(hone_context *c, void **data, size_t *size, siz
     return HONE_OK;
 }
 
+static bool may_grow(const hone_context *c, uint32_t binding)
+{
+    return !c->slots[binding].bound && (!c->gpu || c->gpu->bindings[binding].need == HONE_GPU_HOST);
+}
+
 hone_status hone_context_grow(void *context, hone_tensor *tensor, size_t need)
 {
     hone_context *c = context;
@@ -157,7 +182,7 @@ hone_status hone_context_grow(void *context, hone_tensor *tensor, size_t need)
         return HONE_OK;
     if (o->storage == HONE_STORAGE_HEAP) {
         HONE_TRY(replace_block(c, &c->tensors[owner].data, &c->tensors[owner].size, need));
-    } else if (o->storage == HONE_STORAGE_OUTPUT && !c->slots[o->offset].bound) {
+    } else if (o->storage == HONE_STORAGE_OUTPUT && may_grow(c, (uint32_t)o->offset)) {
         hone_slot *slot = &c->slots[o->offset];
         HONE_TRY(replace_block(c, &slot->lent, &slot->lent_size, need));
         point_value(c, owner);

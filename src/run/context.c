@@ -1,5 +1,5 @@
 /* Contexts: one block of memory, laid out before it is taken, holds everything but the threads. */
-#include "run/run.h"
+#include "run/gpu.h"
 
 static hone_context_options read_options(const hone_context_options *options)
 {
@@ -9,8 +9,7 @@ static hone_context_options read_options(const hone_context_options *options)
     return o;
 }
 
-/* Bytes of a binding at the profile's largest shape; 0 where that is not known. */
-static size_t binding_bytes(const hone_plan *plan, uint32_t index)
+size_t hone_context_binding_bytes(const hone_plan *plan, uint32_t index)
 {
     const hone_plan_binding_record *b = &plan->bindings[index];
     const hone_plan_value *v = &plan->values[b->value];
@@ -38,6 +37,13 @@ static size_t reserve(size_t *total, size_t count, size_t size)
     return at;
 }
 
+/* Whether the context's memory holds what it lends for a binding: what copies of a GPU touch is
+ * page-locked and stands elsewhere. */
+static bool lends_from_memory(const hone_engine *e, uint32_t binding)
+{
+    return !e->gpu || hone_gpu_need_of(e, binding) == HONE_GPU_HOST;
+}
+
 static hone_context_layout lay_out(const hone_engine *e, size_t scratch_size, bool caller_io)
 {
     const hone_plan *p = e->plan;
@@ -54,11 +60,17 @@ static hone_context_layout lay_out(const hone_engine *e, size_t scratch_size, bo
     l.facts = reserve(t, (size_t)e->max_in + (size_t)e->max_out, sizeof(hone_fact));
     l.step_ms = reserve(t, p->n_steps, sizeof(double));
     l.late = reserve(t, p->n_steps, sizeof(bool));
-    l.arena = reserve(t, p->info->arena_bytes, 1);
+    if (e->gpu) {
+        l.gpu = reserve(t, 1, sizeof(hone_gpu_context));
+        l.gpu_bindings = reserve(t, p->n_bindings, sizeof(hone_gpu_binding));
+    }
+    l.tables = *t;
+    l.arena = reserve(t, e->gpu && e->gpu->pins_arena ? 0 : p->info->arena_bytes, 1);
     l.scratch = reserve(t, scratch_size, 1);
     l.io = reserve(t, 0, 1);
     for (uint32_t i = 0; i < p->n_bindings && !caller_io; i++)
-        reserve(t, binding_bytes(p, i), 1);
+        if (lends_from_memory(e, i))
+            reserve(t, hone_context_binding_bytes(p, i), 1);
     l.total = hone_align_up(l.total, HONE_ALIGNMENT);
     return l;
 }
@@ -98,7 +110,7 @@ static hone_context *place(const hone_engine *e, void *memory, const hone_contex
     uint8_t *at = memory;
     hone_context *c = (hone_context *)(at + l->context);
 
-    memset(memory, 0, l->arena);
+    memset(memory, 0, l->tables);
     *c = (hone_context){
         .engine = e,
         .memory = memory,
@@ -153,7 +165,7 @@ static hone_status measure_scratch(const hone_engine *e, int threads, size_t *ou
     hone_context *c = NULL;
     void *memory = NULL;
     hone_context_layout l = lay_out(e, 0, true);
-    const size_t size = l.arena + HONE_ALIGNMENT; /* the tables alone */
+    const size_t size = l.tables + HONE_ALIGNMENT;
 
     if (l.total > SIZE_MAX / 4)
         return hone_error(HONE_ERR_LIMIT,
@@ -214,11 +226,29 @@ static void lend_io(hone_context *c, const hone_context_layout *l)
     size_t at = l->io;
 
     for (uint32_t i = 0; i < p->n_bindings; i++) {
-        c->slots[i].lent_size = binding_bytes(p, i);
+        if (!lends_from_memory(c->engine, i))
+            continue;
+        c->slots[i].lent_size = hone_context_binding_bytes(p, i);
         if (c->slots[i].lent_size)
             c->slots[i].lent = (uint8_t *)c->memory + at;
         at = hone_align_up(at + c->slots[i].lent_size, HONE_ALIGNMENT);
     }
+}
+
+/* A plan without CPU steps has no work for threads. */
+static int threads_of(const hone_engine *e, const hone_context_options *o)
+{
+    return e->gpu && !e->has_host_steps ? 1 : o->threads;
+}
+
+static hone_status create_gpu(hone_context *c, const hone_context_layout *l,
+                              const hone_context_options *o)
+{
+    uint8_t *at = c->memory;
+
+    c->gpu = (hone_gpu_context *)(void *)(at + l->gpu);
+    c->gpu->bindings = (hone_gpu_binding *)(void *)(at + l->gpu_bindings);
+    return hone_gpu_context_create(c, o);
 }
 
 hone_status hone_context_create(const hone_engine *engine, const hone_context_options *options,
@@ -240,8 +270,8 @@ hone_status hone_context_create(const hone_engine *engine, const hone_context_op
         goto out;
     }
     HONE_TRY_OUT(hone_pool_create(
-        &engine->allocator, &(hone_pool_options){.n_threads = o.threads, .pin = o.pin_threads},
-        &pool));
+        &engine->allocator,
+        &(hone_pool_options){.n_threads = threads_of(engine, &o), .pin = o.pin_threads}, &pool));
     if (!memory)
         HONE_TRY_OUT(hone_alloc_aligned(&engine->allocator, l.total, HONE_ALIGNMENT, &memory));
     c = place(engine, memory, &l, pool);
@@ -249,11 +279,14 @@ hone_status hone_context_create(const hone_engine *engine, const hone_context_op
     c->owns_memory = !o.memory;
     if (!o.caller_io)
         lend_io(c, &l);
+    if (engine->gpu)
+        HONE_TRY_OUT(create_gpu(c, &l, &o));
     clear_strings(c);
     hone_context_extents_of_profile(c, false);
     *out = c;
-    return HONE_OK;
+    c = NULL; /* now the caller's */
 out:
+    hone_context_destroy(c);
     hone_pool_destroy(pool);
     return hone_while(st, "creating a context");
 }
@@ -264,6 +297,7 @@ void hone_context_destroy(hone_context *c)
         return;
     const hone_allocator *allocator = &c->engine->allocator;
     hone_pool_destroy(c->pool);
+    hone_gpu_context_destroy(c);
     free_grown(c);
     if (c->owns_memory)
         hone_free(allocator, c->memory, c->memory_size);

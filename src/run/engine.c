@@ -1,6 +1,6 @@
 /* The engine: a plan whose operators, attributes and kernels have been looked up once. Immutable
  * after creation. */
-#include "run/run.h"
+#include "run/gpu.h"
 
 static hone_status decode_attrs(hone_engine *e)
 {
@@ -78,6 +78,7 @@ static hone_status find_kernels(hone_engine *e)
         e->max_out = HONE_MAX(e->max_out, r->n_out);
         if (r->kind != HONE_STEP_KERNEL)
             continue;
+        e->has_host_steps = true;
         s->kernel = hone_cpu_kernel_of(s->plan.op);
         if (!s->kernel)
             return hone_error(
@@ -92,8 +93,8 @@ static hone_status find_kernels(hone_engine *e)
     return HONE_OK;
 }
 
-hone_status hone_engine_create(const hone_plan *plan, const hone_engine_options *options,
-                               hone_engine **out)
+hone_status hone_engine_create_on(const hone_cuda *cu, const hone_plan *plan,
+                                  const hone_engine_options *options, hone_engine **out)
 {
     hone_status st;
     hone_engine_options o = {.size = sizeof o};
@@ -112,6 +113,8 @@ hone_status hone_engine_create(const hone_plan *plan, const hone_engine_options 
     HONE_TRY_OUT(decode_attrs(e));
     HONE_TRY_OUT(find_kernels(e));
     HONE_TRY_OUT(point_strings(e));
+    if (plan->n_targets)
+        HONE_TRY_OUT(hone_gpu_engine_create(e, cu, o.device));
     *out = e;
     e = NULL; /* now the caller's */
 out:
@@ -119,11 +122,18 @@ out:
     return st == HONE_OK ? HONE_OK : hone_while(st, "creating an engine");
 }
 
+hone_status hone_engine_create(const hone_plan *plan, const hone_engine_options *options,
+                               hone_engine **out)
+{
+    return hone_engine_create_on(NULL, plan, options, out);
+}
+
 void hone_engine_destroy(hone_engine *e)
 {
     if (!e)
         return;
     const hone_allocator allocator = e->allocator;
+    hone_gpu_engine_destroy(e);
     hone_free(&allocator, e->attr_room, e->attr_room_size);
     hone_free(&allocator, e->strings, e->n_strings * sizeof *e->strings);
     hone_free(&allocator, e->steps, sizeof *e->steps * e->plan->n_steps);

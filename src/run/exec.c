@@ -1,41 +1,41 @@
 /* One inference: the steps in order, with jumps for control flow. No recursion; nothing is
  * allocated unless the plan has values without a bound. */
-#include "run/run.h"
+#include "run/gpu.h"
 
 #include <time.h>
 
-static hone_status check_bindings(const hone_context *c)
+hone_status hone_context_check_bindings(const hone_context *c)
 {
     const hone_plan *p = hone_context_plan(c);
 
     for (uint32_t i = 0; i < p->n_bindings; i++) {
         const uint32_t value = p->bindings[i].value;
-        const hone_plan_value *v = &p->values[value];
-        const hone_tensor *t = &c->tensors[v->storage == HONE_STORAGE_ALIAS ? v->offset : value];
+        const hone_tensor *t = &c->tensors[hone_plan_root(p, value)];
+        const hone_tensor memory = hone_context_shown(c, i);
         const char *name = hone_plan_text(p, p->values[value].name);
         size_t size = 0;
         const bool known = hone_dims_size(t->dtype, &t->shape, &size);
-        if (p->bindings[i].is_input && !t->data && size > 0)
+        if (p->bindings[i].is_input && !memory.data && size > 0)
             return hone_error(HONE_ERR_STATE,
                               "running: input \"%s\" is not bound; call hone_context_bind", name);
-        if (known && size > t->size && (p->bindings[i].is_input || c->slots[i].bound))
+        if (known && size > memory.size && (p->bindings[i].is_input || c->slots[i].bound))
             return hone_error(HONE_ERR_ARGUMENT,
                               "running: \"%s\" is bound to %zu bytes; its shape needs %zu", name,
-                              t->size, size);
+                              memory.size, size);
     }
     return HONE_OK;
 }
 
 /* Outputs of known size for which neither the caller nor the layout gave memory. */
-static hone_status lend_missing(hone_context *c)
+hone_status hone_context_lend_missing(hone_context *c)
 {
     const hone_plan *p = hone_context_plan(c);
 
     for (uint32_t i = p->n_inputs; i < p->n_bindings; i++) {
-        const hone_plan_value *v = &p->values[p->bindings[i].value];
-        const uint32_t value =
-            v->storage == HONE_STORAGE_ALIAS ? (uint32_t)v->offset : p->bindings[i].value;
+        const uint32_t value = hone_plan_root(p, p->bindings[i].value);
         size_t size = 0;
+        if (c->gpu && c->gpu->bindings[i].need != HONE_GPU_HOST)
+            continue; /* of its own kind */
         if (!c->slots[i].bound &&
             hone_dims_size(c->tensors[value].dtype, &c->tensors[value].shape, &size) &&
             size > c->tensors[value].size)
@@ -167,8 +167,7 @@ static hone_status run_append(hone_context *c, uint32_t step)
     return HONE_OK;
 }
 
-/* Runs step `at` and moves on. */
-static hone_status run_step(hone_context *c, uint32_t *at)
+hone_status hone_context_run_step(hone_context *c, uint32_t *at)
 {
     const uint32_t step = (*at)++;
     const hone_plan_step *s = &c->engine->steps[step].plan;
@@ -186,7 +185,7 @@ static hone_status run_step(hone_context *c, uint32_t *at)
     }
 }
 
-static double now_ms(void)
+double hone_clock_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -200,25 +199,34 @@ static hone_status run_profiled(hone_context *c)
     memset(c->step_ms, 0, n * sizeof *c->step_ms);
     for (uint32_t at = 0; at < n;) {
         const uint32_t step = at;
-        const double begin = now_ms();
-        HONE_TRY(run_step(c, &at));
-        c->step_ms[step] += now_ms() - begin;
+        const double begin = hone_clock_ms();
+        HONE_TRY(hone_context_run_step(c, &at));
+        c->step_ms[step] += hone_clock_ms() - begin;
     }
+    return HONE_OK;
+}
+
+static hone_status run_all(hone_context *c)
+{
+    const uint32_t n = hone_context_plan(c)->n_steps;
+
+    if (c->profiles)
+        return run_profiled(c);
+    for (uint32_t at = 0; at < n;)
+        HONE_TRY(hone_context_run_step(c, &at));
     return HONE_OK;
 }
 
 hone_status hone_context_run(hone_context *c)
 {
-    const uint32_t n = hone_context_plan(c)->n_steps;
-
-    if (!c->is_ready)
-        HONE_TRY(hone_context_resolve(c));
-    HONE_TRY(lend_missing(c));
-    HONE_TRY(check_bindings(c));
-    if (c->profiles)
-        return run_profiled(c);
-    for (uint32_t at = 0; at < n;)
-        HONE_TRY(run_step(c, &at));
+    if (c->gpu)
+        return hone_gpu_run(c);
+    HONE_TRY(hone_context_prepare(c));
+    const double begin = c->is_timed ? hone_clock_ms() : 0;
+    HONE_TRY(run_all(c));
+    if (c->is_timed)
+        c->run_ms = hone_clock_ms() - begin;
+    c->has_times = c->is_timed;
     return HONE_OK;
 }
 

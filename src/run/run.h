@@ -14,6 +14,9 @@ typedef struct hone_engine_step {
     hone_attrs attrs;
 } hone_engine_step;
 
+typedef struct hone_gpu_engine hone_gpu_engine;
+typedef struct hone_gpu_context hone_gpu_context;
+
 struct hone_engine {
     hone_allocator allocator;
     const hone_plan *plan;
@@ -25,6 +28,8 @@ struct hone_engine {
     int max_in, max_out; /* largest arity, for the facts of inference */
     hone_decode_image decode_image;
     void *decode_user;
+    bool has_host_steps;  /* some step is a CPU kernel */
+    hone_gpu_engine *gpu; /* NULL: nothing of the plan runs on a GPU */
 };
 
 /* The strings of a constant of strings. */
@@ -40,7 +45,7 @@ typedef struct hone_slot {
 /* Where the parts of a context's memory lie; offsets from its start. */
 typedef struct hone_context_layout {
     size_t context, tensors, calls, pointers, extents, shapes, slots, facts, step_ms, late, arena,
-        scratch, io, total;
+        scratch, io, gpu, gpu_bindings, tables, total;
     size_t scratch_size;
 } hone_context_layout;
 
@@ -65,6 +70,9 @@ struct hone_context {
     hone_cpu_env env;
     bool is_ready; /* shapes and pointers are up to date */
     bool profiles;
+    bool is_timed, has_times;
+    double run_ms;         /* of the last run on the CPU */
+    hone_gpu_context *gpu; /* NULL: of a plan for the CPU */
 };
 
 /* shapes.c: extents of every value from the inputs' shapes, checked by inference; scratch;
@@ -99,6 +107,18 @@ typedef enum hone_infer_mode {
 } hone_infer_mode;
 hone_status hone_context_infer_step(hone_context *context, uint32_t step, hone_infer_mode mode,
                                     bool *is_complete);
+
+/* What the caller sees of a binding: his memory, or the context's that is lent to him. */
+hone_tensor hone_context_shown(const hone_context *context, uint32_t binding);
+
+/* context.c: bytes of a binding at the profile's largest shape; 0 where that is not known. */
+size_t hone_context_binding_bytes(const hone_plan *plan, uint32_t binding);
+
+/* exec.c, for runs that are more than steps of the CPU. */
+hone_status hone_context_lend_missing(hone_context *context);
+hone_status hone_context_check_bindings(const hone_context *context);
+hone_status hone_context_run_step(hone_context *context, uint32_t *at); /* and moves on */
+double hone_clock_ms(void);
 
 static inline const hone_plan *hone_context_plan(const hone_context *context)
 {

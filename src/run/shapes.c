@@ -1,7 +1,7 @@
 /* Shapes: from the extents of the inputs to those of every value, by the plan's shape program; then
  * each step's outputs are checked by inference, and the scratch that the shapes need. Nothing is
  * allocated unless the plan has no bounds. */
-#include "run/run.h"
+#include "run/gpu.h"
 
 static void set_tensor_shapes(hone_context *c)
 {
@@ -120,9 +120,32 @@ hone_status hone_context_check_packed(const hone_context *c, uint32_t step)
     return HONE_OK;
 }
 
-static bool is_control(const hone_plan_step_record *r)
+static bool is_inferred(const hone_plan_step_record *r)
 {
-    return r->kind != HONE_STEP_KERNEL && r->kind != HONE_STEP_VIEW;
+    return (r->kind == HONE_STEP_KERNEL || r->kind == HONE_STEP_VIEW ||
+            r->kind == HONE_STEP_LAUNCH) &&
+           !(r->flags & HONE_STEP_DYNAMIC);
+}
+
+/* Kernels of a GPU were made for extents that are known before a run, and copies move as much. */
+static hone_status check_gpu_step(const hone_context *c, uint32_t step)
+{
+    const hone_cpu_call *call = &c->calls[step];
+    const hone_plan *p = hone_context_plan(c);
+    const int kind = p->steps[step].kind;
+    const bool is_copy = kind == HONE_STEP_TO_HOST || kind == HONE_STEP_TO_DEVICE;
+    bool is_known = true;
+
+    for (int i = 0; i < call->n_in + call->n_out; i++)
+        is_known =
+            is_known && (!call->in[i] || hone_dims_count(&call->in[i]->shape, &(int64_t){0}));
+    if (is_copy)
+        is_known = is_known && call->in[0]->dtype == call->out[0]->dtype &&
+                   hone_dims_equal(&call->in[0]->shape, &call->out[0]->shape);
+    if (is_known)
+        return HONE_OK;
+    return hone_error(HONE_ERR_FORMAT, "step %u \"%s\" on the GPU: its extents do not fit", step,
+                      hone_plan_text(p, p->steps[step].name));
 }
 
 static bool inputs_are_known(const hone_context *c, uint32_t step)
@@ -144,9 +167,13 @@ hone_status hone_context_check_shapes(hone_context *c)
         const hone_plan_step_record *r = &p->steps[i];
         bool is_complete = true;
         c->late[i] = false;
-        if (is_control(r) || (r->flags & HONE_STEP_DYNAMIC))
+        if (r->kind >= HONE_STEP_LAUNCH)
+            HONE_TRY(check_gpu_step(c, i));
+        if (!is_inferred(r))
             continue;
         HONE_TRY(hone_context_infer_step(c, i, HONE_INFER_BEFORE, &is_complete));
+        if (r->kind == HONE_STEP_LAUNCH)
+            continue;
         HONE_TRY(hone_context_check_packed(c, i));
         c->late[i] = !is_complete || !inputs_are_known(c, i);
     }
@@ -179,6 +206,7 @@ hone_status hone_context_set_shape(hone_context *c, int binding, const hone_dims
         return hone_error(HONE_ERR_ARGUMENT,
                           "setting a shape: binding %d is no input; the plan has %u", binding,
                           p->n_inputs);
+    HONE_TRY(hone_gpu_check(c));
     const hone_plan_binding_record *b = &p->bindings[binding];
     const hone_plan_value *v = &p->values[b->value];
     const char *name = hone_plan_text(p, v->name);
@@ -211,6 +239,7 @@ hone_status hone_context_shape(const hone_context *c, int binding, hone_dims *ou
     if (binding < 0 || (uint32_t)binding >= p->n_bindings)
         return hone_error(HONE_ERR_ARGUMENT, "asking for the shape of binding %d: the plan has %u",
                           binding, p->n_bindings);
+    HONE_TRY(hone_gpu_check(c));
     if (!c->is_ready)
         HONE_TRY(hone_context_resolve((hone_context *)c));
     *out = c->tensors[p->bindings[binding].value].shape;

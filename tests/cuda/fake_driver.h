@@ -276,6 +276,9 @@ FAKE(cuGraphAddMemsetNode,
      (CUgraphNode * node, CUgraph graph, const CUgraphNode *from, size_t n,
       const CUDA_MEMSET_NODE_PARAMS *params, CUcontext context),
      *node = (CUgraphNode)(void *)graph)
+FAKE(cuGraphAddEventRecordNode,
+     (CUgraphNode * node, CUgraph graph, const CUgraphNode *from, size_t n, CUevent event),
+     *node = (CUgraphNode)(void *)graph)
 FAKE(cuGraphKernelNodeSetAttribute,
      (CUgraphNode node, int attribute, const CUlaunchAttributeValue *value),
      fake.cluster = value->clusterDim.x)

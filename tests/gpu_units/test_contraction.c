@@ -1,6 +1,6 @@
 /* Contractions are offered for every case, within the limits of the kernels; their first candidates
- * compile for the architectures that they were offered to. Without NVRTC the latter is skipped, with
- * the reason. */
+ * compile for the architectures that they were offered to. Without NVRTC the latter is skipped,
+ * with the reason. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,11 +15,11 @@ static const struct {
     const char *name;
     hone_gpu_facts facts;
 } archs[] = {
-    {"sm_75", {75, 40, 65536, false}},     {"sm_80", {80, 108, 166912, false}},
-    {"sm_86", {86, 84, 101376, false}},    {"sm_87", {87, 16, 166912, false}},
-    {"sm_89", {89, 128, 101376, false}},   {"sm_90a", {90, 132, 232448, false}},
+    {"sm_75", {75, 40, 65536, false}},      {"sm_80", {80, 108, 166912, false}},
+    {"sm_86", {86, 84, 101376, false}},     {"sm_87", {87, 16, 166912, false}},
+    {"sm_89", {89, 128, 101376, false}},    {"sm_90a", {90, 132, 232448, false}},
     {"sm_100a", {100, 148, 232448, false}}, {"sm_103a", {103, 160, 232448, false}},
-    {"sm_110a", {110, 20, 232448, false}}, {"sm_120a", {120, 170, 101376, false}},
+    {"sm_110a", {110, 20, 232448, false}},  {"sm_120a", {120, 170, 101376, false}},
     {"sm_121a", {121, 48, 101376, false}},
 };
 enum {
@@ -57,14 +57,16 @@ static const hone_candidate *lowered(const product_case *p, int arch)
     return s.lower.first;
 }
 
-static void check_launch(const product_case *p, const hone_candidate *c, const hone_gpu_facts *facts)
+static void check_launch(const product_case *p, const hone_candidate *c,
+                         const hone_gpu_facts *facts)
 {
     const uint32_t threads = c->block[0] * c->block[1] * c->block[2];
 
     if (threads == 0 || threads > 1024 || threads % 32 || c->grid[0] == 0 || c->grid[2] > 65535 ||
-        c->shared_bytes > (uint32_t)facts->shared_bytes || c->grid[0] % HONE_MAX(c->cluster[0], 1) ||
-        c->n_args != 15 || !(c->us > 0))
-        fail_msg("%s(%s): %s has a launch that cannot be", p->c.op, p->c.in, hone_candidate_name(c));
+        c->shared_bytes > (uint32_t)facts->shared_bytes ||
+        c->grid[0] % HONE_MAX(c->cluster[0], 1) || c->n_args != 15 || !(c->us > 0))
+        fail_msg("%s(%s): %s has a launch that cannot be", p->c.op, p->c.in,
+                 hone_candidate_name(c));
 }
 
 static void test_every_case_has_candidates(void **state)
@@ -153,8 +155,7 @@ static void add_cells(void)
             const int arch = (i + k * H100) % ARCHS;
             const hone_candidate *c = lowered(&product_cases[i], arch);
             for (int n = 0; c && n < 2 - k; n++, c = c->next)
-                cells[n_cells++] =
-                    (cell){product_cases[i].c.in, hone_candidate_text(c), arch};
+                cells[n_cells++] = (cell){product_cases[i].c.in, hone_candidate_text(c), arch};
         }
 }
 
