@@ -175,7 +175,7 @@ static hone_status time_trial(tuning *t, const tune_layer *layer, tune_trial *tr
     HONE_TRY(
         hone_timer_measure(t->timer, trial->candidate, image->result.image, buffers, &trial->us));
     if (trial->us > 0)
-        hone_times_add(t->times, &(hone_time){trial->tactic, layer->key, t->device, 0, trial->us});
+        hone_times_note(t->times, &(hone_time){trial->tactic, layer->key, t->device, 0, trial->us});
     return hone_progress_report(t->gpu->options->progress, "tune", ++t->n_timed, t->n_to_time);
 }
 

@@ -65,7 +65,7 @@ const hone_time *hone_times_find(const hone_times *t, const char *tactic, const 
     return index ? &t->list.v[index - 1] : NULL;
 }
 
-void hone_times_add(hone_times *t, const hone_time *time)
+void hone_times_note(hone_times *t, const hone_time *time)
 {
     const uint64_t hash = hash_of(time->tactic, time->layer, time->device);
 
@@ -113,7 +113,7 @@ static hone_status read_line(hone_times *t, const char *path, char *line, int nu
                           "reading the timing cache \"%s\": line %d is not a time, a tactic, a "
                           "layer and a device, apart by tabs",
                           path, number);
-    hone_times_add(t, &(hone_time){fields[1], fields[2], fields[3], 0, us});
+    hone_times_note(t, &(hone_time){fields[1], fields[2], fields[3], 0, us});
     return HONE_OK;
 }
 

@@ -33,6 +33,6 @@ hone_status hone_times_write(const hone_times *times, const char *path);
 const hone_time *hone_times_find(const hone_times *times, const char *tactic, const char *layer,
                                  const char *device);
 /* Adds or replaces. The texts are copied. */
-void hone_times_add(hone_times *times, const hone_time *time);
+void hone_times_note(hone_times *times, const hone_time *time);
 
 #endif
