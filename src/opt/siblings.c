@@ -3,7 +3,8 @@
  * and a split hands every user its part. It runs behind "epilogue": what all of them do to their
  * columns is then a program, and stays one. Weights that are not constant, and programs with
  * further operands, are left alone. */
-#include "opt/edit.h"
+#include "opt/siblings.h"
+
 #include "opt/rules.h"
 
 #define PANEL 16 /* columns of a packed panel: cpu/vector.h */
@@ -33,8 +34,7 @@ static int64_t columns_of(const hone_node *n)
     return hone_dim_of(n->in[1], is_lined(n) ? 0 : 1);
 }
 
-/* Whether a contraction can be merged with others, and gain: whole panels stay by themselves, and a
- * product of one column is a dot product, which fills its lanes along the depth. */
+/* Whether a contraction can be merged with others. */
 static bool is_mergeable(const hone_node *n)
 {
     const hone_value *w = n->in[1], *bias = hone_input(n, 2);
@@ -42,16 +42,23 @@ static bool is_mergeable(const hone_node *n)
 
     if (n->n_in > 3 || (program != NULL && program->n_in > 1) || !hone_is_constant(w) ||
         !hone_is_f32(w) || !hone_is_f32(n->out[0]) || hone_rank_of(n->out[0]) < 2 ||
-        hone_rank_of(w) < 2 || columns_of(n) % PANEL == 0)
+        hone_rank_of(w) < 2)
         return false;
     if (bias != NULL && (!hone_is_constant(bias) || !hone_is_f32(bias) || hone_rank_of(bias) != 1))
         return false;
     if (n->op == HONE_OP_conv)
         return n->attrs.conv.group == 1;
     const int rank = hone_rank_of(n->in[0]);
-    return hone_rank_of(w) == 2 && columns_of(n) > 1 && rank >= 2 &&
-           hone_rank_of(n->out[0]) == rank &&
+    return hone_rank_of(w) == 2 && rank >= 2 && hone_rank_of(n->out[0]) == rank &&
            (bias == NULL || hone_dim_of(bias, 0) == hone_dim_of(n->out[0], rank - 1));
+}
+
+/* Whether it gains by it: whole panels stay by themselves, and a product of one column is a dot
+ * product, which fills its lanes along the depth. */
+static bool has_open_panel(const hone_node *n)
+{
+    return is_mergeable(n) && columns_of(n) % PANEL != 0 &&
+           (n->op == HONE_OP_conv || columns_of(n) > 1);
 }
 
 /* Equal in all but the number of columns. */
@@ -79,7 +86,7 @@ static void gather(hone_node *first, family *f)
 {
     *f = (family){.is_lined = is_lined(first), .axis = channel_axis(first)};
     for (hone_node *n = first; n != NULL && f->n < MOST; n = n->next) {
-        if (!is_sibling(first, n))
+        if (!has_open_panel(n) || !is_sibling(first, n))
             continue;
         f->columns[f->n] = columns_of(n);
         f->total += f->columns[f->n];
@@ -157,7 +164,8 @@ static hone_value *merged_bias(hone_graph *g, const family *f)
     return any ? hone_make_vector(g, f->total, data) : NULL;
 }
 
-static bool merge(hone_graph *g, const family *f)
+/* The contraction of all, in front of the first; NULL where it cannot be. */
+static hone_node *make_wide(hone_graph *g, const family *f)
 {
     hone_node *first = f->node[0];
     hone_value *bias = merged_bias(g, f);
@@ -165,10 +173,34 @@ static bool merge(hone_graph *g, const family *f)
     hone_node *wide = hone_make_node(first, first->op, bias != NULL ? 3 : 2, in);
 
     wide->attrs = first->attrs;
-    if (hone_node_infer(wide) != HONE_OK) {
-        hone_node_remove(wide);
-        return false;
+    if (hone_node_infer(wide) == HONE_OK)
+        return wide;
+    hone_node_remove(wide);
+    return NULL;
+}
+
+hone_value *hone_merge_products(hone_node *const *nodes, int n)
+{
+    family f = {.is_lined = is_lined(nodes[0]), .axis = channel_axis(nodes[0])};
+
+    for (int i = 0; i < n; i++) {
+        if (n > MOST || !is_mergeable(nodes[i]) || !is_sibling(nodes[0], nodes[i]))
+            return NULL;
+        f.columns[i] = columns_of(nodes[i]);
+        f.total += f.columns[i];
+        f.node[f.n++] = nodes[i];
     }
+    hone_node *wide = make_wide(nodes[0]->graph, &f);
+    return wide != NULL ? wide->out[0] : NULL;
+}
+
+static bool merge(hone_graph *g, const family *f)
+{
+    hone_node *first = f->node[0];
+    hone_node *wide = make_wide(g, f);
+
+    if (wide == NULL)
+        return false;
     hone_value *parts[2] = {wide->out[0], hone_graph_ints(g, NULL, f->columns, f->n)};
     hone_node *split = hone_node_create(g, first, HONE_OP_split, first->name, parts, 2, f->n);
     split->attrs.split.axis = f->axis;
@@ -209,7 +241,7 @@ static bool siblings(hone_graph *g, hone_node *node)
 {
     family f;
 
-    if (!is_mergeable(node))
+    if (!has_open_panel(node))
         return false;
     gather(node, &f);
     return pays(&f) && merge(g, &f);
