@@ -1,6 +1,7 @@
 /* hone bench: latency of single inferences, then throughput of back-to-back ones, then times by
- * step. What is timed is hone_context_run alone, on inputs that are already in memory; nothing is
- * printed or allocated between its two clock readings. */
+ * step. On the CPU what is timed is hone_context_run alone, on inputs that are already in memory;
+ * on a GPU an enqueue and the wait for it, between whose clock readings nothing else is done, with
+ * the device's own times from events. Nothing is printed between two clock readings. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@
 #include "cli/say.h"
 
 enum {
+    STREAMS_MOST = 256,  /* more contexts than any device is shared by */
     PROFILE_RUNS = 20,   /* averaged for the table of steps */
     PROGRESS_EVERY = 16, /* runs between two looks at the progress bar, once they are short */
 };
@@ -35,30 +37,77 @@ static int warm_up(hone_session *s)
     return HONE_EXIT_OK;
 }
 
+// ---- latency
+
+static bool add_device_times(hone_bench *out, double enqueue_ms, const hone_run_times *t)
+{
+    return hone_times_add(&out->enqueue, enqueue_ms) &&
+           hone_times_add(&out->device, t->device_ms) && hone_times_add(&out->h2d, t->h2d_ms) &&
+           hone_times_add(&out->d2h, t->d2h_ms);
+}
+
+static int fail_times(const hone_bench *out)
+{
+    return hone_fail(HONE_EXIT_LIMIT, "measuring: no memory for %zu times", out->latency.n + 1);
+}
+
+/* One inference by the clocks of both sides. *spent_s: by the host's. */
+static int time_on_gpu(hone_session *s, hone_bench *out, double *spent_s)
+{
+    hone_run_times t = {.size = sizeof t};
+    const double start = hone_clock_s();
+    hone_status st = hone_context_enqueue(s->context, NULL);
+    const double enqueued = hone_clock_s();
+    if (st == HONE_OK)
+        st = hone_context_wait(s->context);
+    *spent_s = hone_clock_s() - start;
+    if (st == HONE_OK)
+        st = hone_context_times(s->context, &t);
+    if (st != HONE_OK)
+        return hone_fail_status(st);
+    return add_device_times(out, (enqueued - start) * 1e3, &t) ? HONE_EXIT_OK : fail_times(out);
+}
+
+static int time_on_cpu(hone_session *s, double *spent_s)
+{
+    const double start = hone_clock_s();
+    const hone_status st = hone_context_run(s->context);
+    *spent_s = hone_clock_s() - start;
+    return st == HONE_OK ? HONE_EXIT_OK : hone_fail_status(st);
+}
+
 static int measure_latency(hone_session *s, double duration_s, hone_bench *out)
 {
     const int64_t at_least = hone_args_int(s->args, HONE_OPTION_iterations, 10);
     const double start = hone_clock_s();
-    double before = start, after = start;
-    for (int64_t i = 0; i < at_least || after - start < duration_s; i++) {
-        before = hone_clock_s();
-        const hone_status st = hone_context_run(s->context);
-        after = hone_clock_s();
-        if (st != HONE_OK || hone_interrupt_came())
-            return fail_run(st);
-        if (!hone_times_add(&out->latency, (after - before) * 1e3))
-            return hone_fail(HONE_EXIT_LIMIT, "measuring: no memory for %zu times",
-                             out->latency.n + 1);
-        if (after - before > 0.01 || i % PROGRESS_EVERY == 0)
-            hone_progress_update("measure", (int64_t)((after - start) * 1e3),
+    double spent_s = 0, now = start;
+    for (int64_t i = 0; i < at_least || now - start < duration_s; i++) {
+        const int code =
+            s->device.is_cuda ? time_on_gpu(s, out, &spent_s) : time_on_cpu(s, &spent_s);
+        now = hone_clock_s();
+        if (code || hone_interrupt_came())
+            return code ? code : fail_run(HONE_OK);
+        if (!hone_times_add(&out->latency, spent_s * 1e3))
+            return fail_times(out);
+        if (spent_s > 0.01 || i % PROGRESS_EVERY == 0)
+            hone_progress_update("measure", (int64_t)((now - start) * 1e3),
                                  (int64_t)(duration_s * 1e3));
     }
     return HONE_EXIT_OK;
 }
 
-static int measure_throughput(hone_session *s, double duration_s, hone_bench *out)
+/* Events stand around the parts of a run while latencies are measured, and at no other time. */
+static int set_timing(hone_session *s, bool on)
 {
-    const double limit = duration_s / 2 < THROUGHPUT_S ? duration_s / 2 : THROUGHPUT_S;
+    const hone_status st = s->device.is_cuda ? hone_context_timing(s->context, on) : HONE_OK;
+    return st == HONE_OK ? HONE_EXIT_OK : hone_fail_status(st);
+}
+
+// ---- throughput and steps
+
+/* One context of the CPU in this thread, whose cores it has been given. */
+static int measure_single(hone_session *s, double limit_s, hone_bench *out)
+{
     const double start = hone_clock_s();
     int64_t n = 0;
     double now;
@@ -68,9 +117,16 @@ static int measure_throughput(hone_session *s, double duration_s, hone_bench *ou
             return fail_run(st);
         n++;
         now = hone_clock_s();
-    } while (now - start < limit);
+    } while (now - start < limit_s);
     out->throughput_qps = (double)n / (now - start);
     return HONE_EXIT_OK;
+}
+
+static int measure_throughput(hone_session *s, double duration_s, hone_bench *out)
+{
+    const double limit_s = duration_s / 2 < THROUGHPUT_S ? duration_s / 2 : THROUGHPUT_S;
+    return s->device.is_cuda || out->streams > 1 ? hone_bench_flow(s, limit_s, out)
+                                                 : measure_single(s, limit_s, out);
 }
 
 static int measure_steps(hone_session *s, hone_bench *out)
@@ -79,6 +135,8 @@ static int measure_steps(hone_session *s, hone_bench *out)
     if (!out->step_ms)
         return hone_fail(HONE_EXIT_LIMIT, "profiling: no memory");
     hone_status st = hone_context_profile(s->context, true);
+    if (st == HONE_OK)
+        st = hone_context_run(s->context); /* makes ready, and is not counted */
     for (int run = 0; run < PROFILE_RUNS && st == HONE_OK; run++) {
         st = hone_context_run(s->context);
         if (st != HONE_OK || hone_interrupt_came())
@@ -93,15 +151,21 @@ static int measure_steps(hone_session *s, hone_bench *out)
 static int measure(hone_session *s, hone_bench *out)
 {
     const double duration_s = hone_args_real(s->args, HONE_OPTION_duration, 3);
-    int code = warm_up(s);
+    int code = set_timing(s, true);
+    if (!code)
+        code = warm_up(s);
     if (!code)
         code = measure_latency(s, duration_s, out);
+    if (!code)
+        code = set_timing(s, false);
     if (!code)
         code = measure_throughput(s, duration_s, out);
     if (!code && hone_args_count(s->args, HONE_OPTION_profile))
         code = measure_steps(s, out);
     return code;
 }
+
+// ---- the command
 
 static int bench(hone_session *s, hone_bench *out)
 {
@@ -111,6 +175,9 @@ static int bench(hone_session *s, hone_bench *out)
     const hone_status st = hone_plan_describe(s->plan, &out->plan);
     if (st != HONE_OK)
         return hone_fail_status(st);
+    s->io_is_on_device = hone_args_count(s->args, HONE_OPTION_no_data_transfers) > 0;
+    if (s->io_is_on_device && !s->device.is_cuda)
+        hone_say(1, "note: --no-data-transfers has no effect on the CPU");
     code = hone_session_start(s);
     if (!code)
         code = hone_inputs_bind(s, NULL);
@@ -120,15 +187,29 @@ static int bench(hone_session *s, hone_bench *out)
     return code ? code : hone_bench_report(s, out);
 }
 
+static void bench_fini(hone_bench *b)
+{
+#define FINI(name, label) hone_times_fini(&b->name);
+    HONE_BENCH_TIMES(FINI)
+#undef FINI
+    free(b->step_ms);
+}
+
 int hone_command_bench(const hone_args *args)
 {
-    hone_session s;
-    hone_bench result = {.plan = {.size = sizeof result.plan}};
-    int code = hone_session_open(args, &s);
+    hone_session s = {.args = args};
+    hone_bench result = {.plan = {.size = sizeof result.plan},
+                         .streams = (int)hone_args_int(args, HONE_OPTION_streams, 1)};
+    int code = HONE_EXIT_OK;
+    if (result.streams < 1 || result.streams > STREAMS_MOST)
+        code = hone_fail(HONE_EXIT_USAGE,
+                         "reading the command line: --streams is \"%s\"; 1 to %d is allowed",
+                         hone_args_text(args, HONE_OPTION_streams), STREAMS_MOST);
+    if (!code)
+        code = hone_session_open(args, &s);
     if (!code)
         code = bench(&s, &result);
-    hone_times_fini(&result.latency);
-    free(result.step_ms);
+    bench_fini(&result);
     hone_session_fini(&s);
     return code;
 }

@@ -55,8 +55,6 @@ static advice gather_advice(const gpus *g)
         a.text[a.n++] = g->driver_fault;
     if (g->compiler_fault[0])
         a.text[a.n++] = g->compiler_fault;
-    if (!g->driver_fault[0])
-        a.text[a.n++] = "this version of Hone runs plans on the CPU alone";
     return a;
 }
 

@@ -12,6 +12,9 @@ int hone_inputs_find_and_build(hone_session *s);
  * pictures, or NULL. */
 int hone_inputs_bind(hone_session *s, const char *picture);
 
+/* Gives what has been bound to another context of the session's engine too. */
+int hone_inputs_give(const hone_session *s, hone_context *context);
+
 void hone_inputs_fini(hone_session *s);
 
 /* Helpers of the two walks. An open shape has an extent or a rank that is not fixed. */

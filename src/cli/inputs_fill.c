@@ -141,19 +141,30 @@ static int check_tensor(const hone_session_input *input, const hone_binding_info
                      hone_values_shape_text(&info->shape, wanted));
 }
 
-static int bind(hone_session *s, int index, const hone_binding_info *info)
+/* On the CPU the array is read in place. For a GPU it is copied into the memory that the context
+ * lends, which its device reaches without a detour. */
+static int give(const hone_session *s, hone_context *context, int index,
+                const hone_binding_info *info)
 {
-    hone_session_input *input = &s->inputs[index];
-    hone_tensor *t = &input->array.tensor;
-    const int code = check_tensor(input, info);
-    if (code)
-        return code;
+    const hone_tensor *t = &s->inputs[index].array.tensor;
     hone_status st = hone_inputs_is_open(&info->shape)
-                         ? hone_context_set_shape(s->context, index, &t->shape)
+                         ? hone_context_set_shape(context, index, &t->shape)
                          : HONE_OK;
     if (st == HONE_OK)
-        st = hone_context_bind(s->context, index, t->data, t->size);
+        st = s->device.is_cuda ? hone_context_write(context, index, t->data, t->size)
+                               : hone_context_bind(context, index, t->data, t->size);
     return st == HONE_OK ? HONE_EXIT_OK : hone_fail_file(st);
+}
+
+int hone_inputs_give(const hone_session *s, hone_context *context)
+{
+    int code = HONE_EXIT_OK;
+    for (int i = 0; i < s->n_inputs && !code; i++) {
+        hone_binding_info info;
+        const hone_status st = hone_inputs_binding(s, i, &info);
+        code = st == HONE_OK ? give(s, context, i, &info) : hone_fail_status(st);
+    }
+    return code;
 }
 
 static void say_random(hone_session *s)
@@ -186,7 +197,9 @@ static int fill(hone_session *s, int index, const char *picture, uint64_t *seed)
         say_random(s);
         code = make_values(s, index, &info, seed);
     }
-    return code ? code : bind(s, index, &info);
+    if (!code)
+        code = check_tensor(input, &info);
+    return code ? code : give(s, s->context, index, &info);
 }
 
 /* Fails where a picture was given and no input takes one. */

@@ -50,6 +50,7 @@ typedef enum hone_alias_kind {
     HONE_ALIAS_SAME,
     HONE_ALIAS_MODEL,
     HONE_ALIAS_PAIRS, /* "name:file,name:file" */
+    HONE_ALIAS_LEVEL, /* 0 to 5, from the quickest build to the best plan */
     HONE_ALIAS_NOTHING,
     HONE_ALIAS_REFUSED,
 } hone_alias_kind;

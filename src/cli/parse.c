@@ -110,6 +110,16 @@ static int take_pairs(parser *p, hone_option option, const char *value)
     return HONE_EXIT_OK;
 }
 
+static int take_level(parser *p, const hone_alias_row *alias, const char *value)
+{
+    static const char *const tunes[] = {"none", "none", "quick", "quick", "full", "full"};
+    const char last = '0' + HONE_COUNT_OF(tunes) - 1;
+    if (value[0] < '0' || value[0] > last || value[1])
+        return hone_fail(HONE_EXIT_USAGE, DOING ": --%s is \"%s\"; 0 to %c is allowed", alias->name,
+                         value, last);
+    return add(p, alias->option, tunes[value[0] - '0']);
+}
+
 static int take_operand(parser *p, const char *value)
 {
     p->args->operands[p->args->n_operands++] = value;
@@ -118,7 +128,8 @@ static int take_operand(parser *p, const char *value)
 
 static int take_alias(parser *p, const hone_alias_row *alias, const char *value)
 {
-    const bool needs_value = alias->kind == HONE_ALIAS_MODEL || alias->kind == HONE_ALIAS_PAIRS;
+    const bool needs_value = alias->kind == HONE_ALIAS_MODEL || alias->kind == HONE_ALIAS_PAIRS ||
+                             alias->kind == HONE_ALIAS_LEVEL;
     if (alias->kind == HONE_ALIAS_REFUSED)
         return hone_fail(HONE_EXIT_UNSUPPORTED,
                          DOING ": --%s is trtexec's and Hone has nothing that does the same",
@@ -133,6 +144,8 @@ static int take_alias(parser *p, const hone_alias_row *alias, const char *value)
         return hone_fail(HONE_EXIT_USAGE, DOING ": --%s needs a value", alias->name);
     if (!value)
         value = p->argv[p->at++];
+    if (alias->kind == HONE_ALIAS_LEVEL)
+        return take_level(p, alias, value);
     return alias->kind == HONE_ALIAS_MODEL ? take_operand(p, value)
                                            : take_pairs(p, alias->option, value);
 }

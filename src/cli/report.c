@@ -95,6 +95,21 @@ const char *hone_report_size(double bytes, char text[HONE_REPORT_SIZE])
     return text;
 }
 
+const char *hone_report_grid(const unsigned grid[3], char text[HONE_REPORT_GRID])
+{
+    snprintf(text, HONE_REPORT_GRID,
+             grid[2] > 1   ? "%ux%ux%u"
+             : grid[1] > 1 ? "%ux%u"
+                           : "%u",
+             grid[0], grid[1], grid[2]);
+    return grid[0] ? text : "-";
+}
+
+json_t *hone_report_grid_json(const unsigned grid[3])
+{
+    return grid[0] ? json_pack("[i,i,i]", (int)grid[0], (int)grid[1], (int)grid[2]) : json_null();
+}
+
 const char *hone_report_type(hone_dtype dtype, const hone_dims *shape, char text[HONE_REPORT_TYPE])
 {
     char dims[HONE_VALUES_TEXT];

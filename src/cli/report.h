@@ -35,6 +35,11 @@ json_t *hone_report_text(const char *text); /* null for NULL or what is no UTF-8
 #define HONE_REPORT_SIZE 24
 const char *hone_report_size(double bytes, char text[HONE_REPORT_SIZE]);
 
+/* "152x1x8"; "-" for what was not launched; returns text. */
+#define HONE_REPORT_GRID 40
+const char *hone_report_grid(const unsigned grid[3], char text[HONE_REPORT_GRID]);
+json_t *hone_report_grid_json(const unsigned grid[3]); /* [152, 1, 8]; null */
+
 /* "float32 1x3x224x224" */
 #define HONE_REPORT_TYPE 224
 const char *hone_report_type(hone_dtype dtype, const hone_dims *shape, char text[HONE_REPORT_TYPE]);

@@ -1,5 +1,5 @@
-/* Opens a model or a plan, builds, starts. The options that the library has no field for yet are
- * refused here, in one table, so that none is taken and then forgotten. */
+/* Opens a model or a plan, chooses the device, builds, starts. Options that the library has no
+ * field for are refused here, so that none is taken and then forgotten. */
 #include "cli/session.h"
 
 #include <errno.h>
@@ -17,38 +17,35 @@
 
 // ---- options
 
-static int check_device(const hone_args *args)
-{
-    const char *device = hone_args_text(args, HONE_OPTION_device);
-    if (!device || strcmp(device, "cpu") == 0)
-        return HONE_EXIT_OK;
-    const size_t digits = strspn(device, "0123456789"); /* trtexec's --device=0 */
-    if (strncmp(device, "cuda", 4) == 0 || (digits && !device[digits]))
-        return hone_fail(HONE_EXIT_DEVICE,
-                         "choosing device \"%s\": this version of Hone runs on the CPU alone",
-                         device);
-    return hone_fail(
-        HONE_EXIT_USAGE,
-        "choosing device \"%s\": there is no such device; cpu, cuda and cuda:N are known", device);
-}
-
 static int check_options(const hone_args *args)
 {
     static const hone_option profiles[] = {HONE_OPTION_min_shapes, HONE_OPTION_opt_shapes,
                                            HONE_OPTION_max_shapes};
-    static const hone_option without_effect[] = {HONE_OPTION_tune, HONE_OPTION_time_budget,
-                                                 HONE_OPTION_timing_cache};
     for (int i = 0; i < HONE_COUNT_OF(profiles); i++)
         if (hone_args_count(args, profiles[i]) > 1)
             return hone_fail(HONE_EXIT_UNSUPPORTED,
                              "reading --%s: it was given %d times; a plan has one profile in this "
                              "version",
                              hone_options[profiles[i]].name, hone_args_count(args, profiles[i]));
-    for (int i = 0; i < HONE_COUNT_OF(without_effect); i++)
-        if (hone_args_count(args, without_effect[i]))
-            hone_say(1, "note: --%s has no effect on the CPU",
-                     hone_options[without_effect[i]].name);
-    return check_device(args);
+    return HONE_EXIT_OK;
+}
+
+/* Options of building that change nothing here. */
+static void note_unused(const hone_session *s)
+{
+    static const hone_option of_gpus[] = {HONE_OPTION_tune, HONE_OPTION_time_budget,
+                                          HONE_OPTION_timing_cache};
+    static const hone_option of_weak_types[] = {
+        HONE_OPTION_fp16, HONE_OPTION_bf16, HONE_OPTION_int8, HONE_OPTION_fp8, HONE_OPTION_best};
+    for (int i = 0; i < HONE_COUNT_OF(of_gpus) && !s->device.is_cuda; i++)
+        if (hone_args_count(s->args, of_gpus[i]))
+            hone_say(1, "note: --%s has no effect on the CPU", hone_options[of_gpus[i]].name);
+    if (!hone_args_count(s->args, HONE_OPTION_strongly_typed))
+        return;
+    for (int i = 0; i < HONE_COUNT_OF(of_weak_types); i++)
+        if (hone_args_count(s->args, of_weak_types[i]))
+            hone_say(1, "note: --%s has no effect where types follow the graph",
+                     hone_options[of_weak_types[i]].name);
 }
 
 static hone_precision precision_of(const hone_args *args)
@@ -60,10 +57,9 @@ static hone_precision precision_of(const hone_args *args)
         {HONE_OPTION_best, HONE_FP8},
         {HONE_OPTION_fp8, HONE_FP8},
         {HONE_OPTION_int8, HONE_INT8},
+        {HONE_OPTION_fp16, HONE_FP16}, /* before bfloat16, whose answers are worse */
         {HONE_OPTION_bf16, HONE_BFLOAT16},
-        {HONE_OPTION_fp16, HONE_FP16},
         {HONE_OPTION_no_tf32, HONE_FP32},
-        {HONE_OPTION_strongly_typed, HONE_FP32},
         {HONE_OPTION_tf32, HONE_TF32},
         {HONE_OPTION_fp32, HONE_PRECISION_DEFAULT},
     };
@@ -71,6 +67,23 @@ static hone_precision precision_of(const hone_args *args)
         if (hone_args_count(args, lowest_first[i].option))
             return lowest_first[i].precision;
     return HONE_PRECISION_DEFAULT;
+}
+
+static hone_tune tune_of(const hone_args *args)
+{
+    static const struct {
+        const char *word;
+        hone_tune tune;
+    } words[] = {
+        {"none", HONE_TUNE_NONE},
+        {"quick", HONE_TUNE_QUICK},
+        {"full", HONE_TUNE_FULL},
+    };
+    const char *given = hone_args_text(args, HONE_OPTION_tune);
+    for (int i = 0; i < HONE_COUNT_OF(words) && given; i++)
+        if (strcmp(given, words[i].word) == 0)
+            return words[i].tune;
+    return HONE_TUNE_DEFAULT;
 }
 
 /* A text file as a string, at most 16 MiB: labels are names. */
@@ -128,11 +141,25 @@ static int open_model(hone_session *s)
     return st == HONE_OK ? HONE_EXIT_OK : hone_fail_file(st);
 }
 
+/* A plan goes to the device that it was made for, a model to the one that was asked for or the best
+ * that is there. */
+static void choose_device(hone_session *s, const hone_choice *wanted, bool is_wanted)
+{
+    if (s->plan)
+        s->device = hone_choice_of_plan(s->plan, wanted);
+    else
+        s->device = is_wanted ? *wanted : hone_choice_for_model(s->args);
+    note_unused(s);
+}
+
 int hone_session_open_file(const hone_args *args, const char *path, hone_session *out)
 {
-    bool is_plan = false;
+    hone_choice wanted;
+    bool is_plan = false, is_wanted;
     *out = (hone_session){.args = args, .path = path};
     int code = check_options(args);
+    if (!code)
+        code = hone_choice_read(args, &wanted, &is_wanted);
     if (!code)
         code = is_plan_file(path, &is_plan);
     if (code)
@@ -141,7 +168,23 @@ int hone_session_open_file(const hone_args *args, const char *path, hone_session
     out->min_shapes = hone_shapes_join(args, HONE_OPTION_min_shapes);
     out->opt_shapes = hone_shapes_join(args, HONE_OPTION_opt_shapes);
     out->max_shapes = hone_shapes_join(args, HONE_OPTION_max_shapes);
-    return is_plan ? open_plan(out) : open_model(out);
+    out->targets = hone_shapes_join(args, HONE_OPTION_target);
+    code = is_plan ? open_plan(out) : open_model(out);
+    if (!code && args->command != HONE_COMMAND_INSPECT)
+        choose_device(out, &wanted, is_wanted);
+    return code;
+}
+
+/* The operand is a plan for another kind of device than the one that was asked for. */
+static int check_plan_fits(const hone_session *s)
+{
+    const char *asked = hone_args_text(s->args, HONE_OPTION_device);
+    if (!s->plan || !asked || s->device.is_cuda == (strcmp(asked, "cpu") != 0))
+        return HONE_EXIT_OK;
+    return hone_fail(HONE_EXIT_MISMATCH,
+                     "running \"%s\" on \"%s\": the plan is for %s; build one with --device %s",
+                     s->path, asked, s->device.is_cuda ? "cuda" : "the cpu",
+                     s->device.is_cuda ? "cpu" : "cuda");
 }
 
 int hone_session_open(const hone_args *args, hone_session *out)
@@ -151,7 +194,8 @@ int hone_session_open(const hone_args *args, hone_session *out)
     if (args->n_operands == 0)
         return hone_fail(HONE_EXIT_USAGE, "%s: no file was given: hone %s %s", command->name,
                          command->name, command->operands);
-    return hone_session_open_file(args, args->operands[0], out);
+    const int code = hone_session_open_file(args, args->operands[0], out);
+    return code ? code : check_plan_fits(out);
 }
 
 // ---- building
@@ -179,9 +223,15 @@ int hone_session_build(hone_session *s)
     const hone_status st = hone_build(
         s->model,
         HONE_BUILD_OPTIONS(.logger = hone_say_logger(), .progress = hone_progress_callbacks(),
-                           .device = "cpu", .allow = precision_of(args), .shapes = s->shapes,
-                           .min_shapes = s->min_shapes, .opt_shapes = s->opt_shapes,
-                           .max_shapes = s->max_shapes,
+                           .device = s->device.name,
+                           .allow = s->is_exact ? HONE_FP32 : precision_of(args),
+                           .no_tf32 = s->is_exact || hone_args_count(args, HONE_OPTION_no_tf32),
+                           .strongly_typed = hone_args_count(args, HONE_OPTION_strongly_typed),
+                           .targets = s->targets, .tune = tune_of(args),
+                           .time_budget_s = hone_args_real(args, HONE_OPTION_time_budget, 0),
+                           .timing_cache = hone_args_text(args, HONE_OPTION_timing_cache),
+                           .shapes = s->shapes, .min_shapes = s->min_shapes,
+                           .opt_shapes = s->opt_shapes, .max_shapes = s->max_shapes,
                            .preprocess = hone_args_text(args, HONE_OPTION_preprocess),
                            .postprocess = hone_args_text(args, HONE_OPTION_postprocess),
                            .labels = s->labels,
@@ -205,19 +255,26 @@ int hone_session_threads(const hone_session *s)
     return given ? given : hone_machine_cores();
 }
 
+hone_status hone_session_context(const hone_session *s, hone_context **out)
+{
+    return hone_context_create(
+        s->engine,
+        HONE_CONTEXT_OPTIONS(.threads = (int)hone_args_int(s->args, HONE_OPTION_threads, 0),
+                             .pin_threads = hone_args_count(s->args, HONE_OPTION_pin_threads),
+                             .device_io = s->io_is_on_device),
+        out);
+}
+
 int hone_session_start(hone_session *s)
 {
     const double start = hone_clock_s();
     hone_status st = hone_engine_create(
         s->plan,
-        HONE_ENGINE_OPTIONS(.logger = hone_say_logger(), .decode_image = hone_media_decode),
+        HONE_ENGINE_OPTIONS(.logger = hone_say_logger(), .decode_image = hone_media_decode,
+                            .device = s->device.is_cuda ? s->device.name : NULL),
         &s->engine);
     if (st == HONE_OK)
-        st = hone_context_create(
-            s->engine,
-            HONE_CONTEXT_OPTIONS(.threads = (int)hone_args_int(s->args, HONE_OPTION_threads, 0),
-                                 .pin_threads = hone_args_count(s->args, HONE_OPTION_pin_threads)),
-            &s->context);
+        st = hone_session_context(s, &s->context);
     s->load_ms += (hone_clock_s() - start) * 1e3;
     return st == HONE_OK ? HONE_EXIT_OK : hone_fail_status(st);
 }
@@ -233,5 +290,6 @@ void hone_session_fini(hone_session *s)
     free(s->min_shapes);
     free(s->opt_shapes);
     free(s->max_shapes);
+    free(s->targets);
     free(s->labels);
 }

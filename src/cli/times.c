@@ -60,6 +60,7 @@ hone_times_summary hone_times_summarize(const hone_times *times)
     s.p90 = percentile(sorted, n, 90);
     s.p95 = percentile(sorted, n, 95);
     s.p99 = percentile(sorted, n, 99);
+    s.p999 = percentile(sorted, n, 99.9);
     s.cv = s.mean > 0 ? sqrt(squares / (double)n) / s.mean : 0;
     free(sorted);
     return s;

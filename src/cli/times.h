@@ -10,9 +10,9 @@ typedef struct hone_times {
     size_t n, room;
 } hone_times;
 
-/* cv is the standard deviation over the mean. */
+/* p999 is the 99.9th percentile; cv the standard deviation over the mean. */
 typedef struct hone_times_summary {
-    double min, mean, median, p90, p95, p99, max, cv;
+    double min, mean, median, p90, p95, p99, p999, max, cv;
 } hone_times_summary;
 
 bool hone_times_add(hone_times *times, double ms); /* false: no memory */

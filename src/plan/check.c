@@ -506,9 +506,13 @@ static void name_targets(hone_plan *p)
 {
     size_t length = 0;
 
-    for (uint32_t i = 0; i < p->n_targets && length < sizeof p->target_names; i++)
-        length += (size_t)snprintf(p->target_names + length, sizeof p->target_names - length,
-                                   "%s%s", i ? " " : "", hone_plan_text(p, p->targets[i].name));
+    for (uint32_t i = 0; i < p->n_targets && length < sizeof p->target_names; i++) {
+        const hone_plan_target *t = &p->targets[i];
+        const bool is_ptx = t->n_launches && p->kernels[p->launches[t->first_launch].kernel].is_ptx;
+        length +=
+            (size_t)snprintf(p->target_names + length, sizeof p->target_names - length, "%s%s",
+                             i ? " " : "", is_ptx ? "ptx" : hone_plan_text(p, t->name));
+    }
 }
 
 hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reason, void *user,

@@ -30,6 +30,7 @@ static void test_times_percentiles(void **state)
     assert_near(s.p90, 90);
     assert_near(s.p95, 95);
     assert_near(s.p99, 99);
+    assert_near(s.p999, 99.9);
     assert_near(s.max, 100);
     assert_near(s.cv, sqrt(850.0) / 50);
     assert_near(times.ms[0], 100); /* the order of measuring is kept */

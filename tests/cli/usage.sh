@@ -42,10 +42,33 @@ done <<'ROWS'
 4|edit x|not in this version
 4|debug x|not in this version
 4|bench --onnx=x --sparsity=enable|trtexec's
-6|run x --device cuda|on the CPU alone
-6|run x --device cuda:1|on the CPU alone
-6|bench --onnx=x --device=0|on the CPU alone
+2|run x --device cuda:|there is no such device
+2|run x --device cuda:x|there is no such device
+2|run x --device 12345|there is no such device
+2|build x --device cpu --target sm_90|--target names GPUs
+2|run x --target sm_90|build has
+2|run x --tune best|allowed are none|quick|full
+2|build --onnx=x --builderOptimizationLevel=6|0 to 5 is allowed
+2|build --onnx=x --builderOptimizationLevel|needs a value
+2|run x --streams 2|bench has
+2|bench x --streams 0|1 to 256 is allowed
 ROWS
+
+# A GPU that is asked for has to answer, before any file is opened.
+"$hone" doctor --json >doctor.json
+n=$(python3 -c 'import json; print(len(json.load(open("doctor.json"))["devices"]))')
+if [ "$n" -eq 0 ]; then
+    for arguments in "run x --device cuda" "build x --device cuda:1" "bench --onnx=x --device=0" "compare x --device cuda"; do
+        # shellcheck disable=SC2086
+        expect 6 $arguments
+        silent out
+        says err 'hone: choosing device "cuda:'
+        says err "a GPU needs NVIDIA's driver"
+    done
+else
+    expect 6 run x --device cuda:999
+    says err "the driver shows $n"
+fi
 
 printf 'HONEPLAN but no more' >short.plan
 expect 3 run short.plan

@@ -1,0 +1,106 @@
+/* The profile of hone bench: where the time of one inference goes, step by step, with the rates
+ * that the steps reach beside those that the device could. */
+#include <stdio.h>
+
+#include "cli/bench.h"
+#include "cli/peak.h"
+
+static double total_ms(const hone_bench *b)
+{
+    double total = 0;
+    for (int i = 0; i < b->plan.n_steps; i++)
+        total += b->step_ms[i];
+    return total > 0 ? total : 1;
+}
+
+/* Amounts a millisecond, in 1e9 a second. */
+static double rate(double amount, double ms)
+{
+    return ms > 0 ? amount / ms * 1e-6 : 0;
+}
+
+static hone_peak peak_of(const hone_session *s)
+{
+    hone_device_info info = {.size = sizeof info};
+    if (!s->device.is_cuda || hone_device_describe(s->device.index, &info) != HONE_OK)
+        return (hone_peak){.gb_s = 0};
+    return hone_peak_of(&info);
+}
+
+// ---- text
+
+/* "12.3", right-aligned; "-" for nothing. */
+static const char *rate_text(double amount, double ms, char text[24])
+{
+    snprintf(text, 24, "%.1f", rate(amount, ms));
+    return amount > 0 && ms > 0 ? text : "-";
+}
+
+static void print_cpu_step(const hone_step_info *step, double ms)
+{
+    char gflops[24];
+    printf("  %7s  %-14s  %.60s\n", rate_text(step->flop, ms, gflops), step->op, step->name);
+}
+
+static void print_gpu_step(const hone_step_info *step, double ms)
+{
+    char gbs[24], gflops[24], grid[HONE_REPORT_GRID];
+    printf("  %7s  %9s  %-14s  %-11s  %s  %.60s\n", rate_text(step->bytes, ms, gbs),
+           rate_text(step->flop, ms, gflops), step->op, hone_report_grid(step->grid, grid),
+           *step->tactic ? step->tactic : step->side, step->name);
+}
+
+static void print_peak(const hone_session *s)
+{
+    const hone_peak peak = peak_of(s);
+    printf("      at best           %9.0f  %9.0f  tensor cores on float16; %.0f without\n",
+           peak.gb_s, peak.tensor_gflop_s, peak.fp32_gflop_s);
+}
+
+void hone_bench_print_steps(const hone_session *s, const hone_bench *b)
+{
+    const double total = total_ms(b);
+    const bool is_cuda = s->device.is_cuda;
+    printf(is_cuda ? "\n   #        ms   share     GB/s    GFLOP/s  %-14s  %-11s  kernel, nodes\n"
+                   : "\n   #        ms   share  GFLOP/s  %-14s  name\n",
+           "op", "grid");
+    for (int i = 0; i < b->plan.n_steps; i++) {
+        hone_step_info step = {.size = sizeof step};
+        if (hone_plan_step_info(s->plan, i, &step) != HONE_OK)
+            continue;
+        printf("%4d  %8.4f  %5.1f%%", i, b->step_ms[i], 100 * b->step_ms[i] / total);
+        (is_cuda ? print_gpu_step : print_cpu_step)(&step, b->step_ms[i]);
+    }
+    if (is_cuda)
+        print_peak(s);
+    printf("      %8.4f  all steps, with a clock reading around each\n", total);
+}
+
+// ---- JSON
+
+json_t *hone_bench_peak_json(const hone_session *s)
+{
+    const hone_peak peak = peak_of(s);
+    return json_pack("{s:f, s:f, s:f}", "gb_s", peak.gb_s, "fp32_gflop_s", peak.fp32_gflop_s,
+                     "tensor_gflop_s", peak.tensor_gflop_s);
+}
+
+json_t *hone_bench_steps_json(const hone_session *s, const hone_bench *b)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < b->plan.n_steps; i++) {
+        hone_step_info step = {.size = sizeof step};
+        if (hone_plan_step_info(s->plan, i, &step) != HONE_OK)
+            continue;
+        json_array_append_new(
+            list,
+            json_pack("{s:i, s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:s, s:o, s:o, s:f, s:f}", "index",
+                      i, "op", hone_report_text(step.op), "name", hone_report_text(step.name),
+                      "detail", hone_report_text(step.detail), "ms", b->step_ms[i], "share",
+                      b->step_ms[i] / total_ms(b), "flop", step.flop, "bytes", step.bytes, "side",
+                      step.side, "tactic", hone_report_text(step.tactic), "grid",
+                      hone_report_grid_json(step.grid), "gb_s", rate(step.bytes, b->step_ms[i]),
+                      "gflop_s", rate(step.flop, b->step_ms[i])));
+    }
+    return list;
+}
