@@ -41,9 +41,9 @@ static int warm_up(hone_session *s)
 
 static bool add_device_times(hone_bench *out, double enqueue_ms, const hone_run_times *t)
 {
-    return hone_times_add(&out->enqueue, enqueue_ms) &&
-           hone_times_add(&out->device, t->device_ms) && hone_times_add(&out->h2d, t->h2d_ms) &&
-           hone_times_add(&out->d2h, t->d2h_ms);
+    return hone_samples_add(&out->enqueue, enqueue_ms) &&
+           hone_samples_add(&out->device, t->device_ms) && hone_samples_add(&out->h2d, t->h2d_ms) &&
+           hone_samples_add(&out->d2h, t->d2h_ms);
 }
 
 static int fail_times(const hone_bench *out)
@@ -87,7 +87,7 @@ static int measure_latency(hone_session *s, double duration_s, hone_bench *out)
         now = hone_clock_s();
         if (code || hone_interrupt_came())
             return code ? code : fail_run(HONE_OK);
-        if (!hone_times_add(&out->latency, spent_s * 1e3))
+        if (!hone_samples_add(&out->latency, spent_s * 1e3))
             return fail_times(out);
         if (spent_s > 0.01 || i % PROGRESS_EVERY == 0)
             hone_progress_update("measure", (int64_t)((now - start) * 1e3),
@@ -189,7 +189,7 @@ static int bench(hone_session *s, hone_bench *out)
 
 static void bench_fini(hone_bench *b)
 {
-#define FINI(name, label) hone_times_fini(&b->name);
+#define FINI(name, label) hone_samples_fini(&b->name);
     HONE_BENCH_TIMES(FINI)
 #undef FINI
     free(b->step_ms);

@@ -3,8 +3,8 @@
 #define HONE_CLI_BENCH_H
 
 #include "cli/report.h"
+#include "cli/samples.h"
 #include "cli/session.h"
-#include "cli/times.h"
 
 /* The kinds of times, in the order of the report. Those of a device are measured on a GPU alone.
  *
@@ -18,7 +18,7 @@
 
 typedef struct hone_bench {
     hone_plan_info plan;
-#define HONE_BENCH_FIELD(name, label) hone_times name;
+#define HONE_BENCH_FIELD(name, label) hone_samples name;
     HONE_BENCH_TIMES(HONE_BENCH_FIELD)
 #undef HONE_BENCH_FIELD
     int streams; /* contexts side by side of the throughput */

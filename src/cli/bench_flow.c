@@ -13,8 +13,8 @@
 #include "cli/say.h"
 
 enum {
-    CHUNK_MOST = 1000,   /* inferences that a lane gives to its device at once */
-    POLL_NS = 2000000,   /* between two looks at the energy counter, which moves every 20-100 ms */
+    CHUNK_MOST = 1000, /* inferences that a lane gives to its device at once */
+    POLL_NS = 2000000, /* between two looks at the energy counter, which moves every 20-100 ms */
     LANE_FAULT = 512,
 };
 #define CHUNK_MS 10.0 /* of work in a chunk: what waiting for it costs is then nothing */
@@ -164,7 +164,7 @@ static int run_lanes(hone_session *s, lane *lanes, double limit_s, flow *f, hone
 
 int hone_bench_flow(hone_session *s, double limit_s, hone_bench *out)
 {
-    const double ms = hone_times_summarize(&out->latency).median;
+    const double ms = hone_samples_summarize(&out->latency).median;
     const double chunk = s->device.is_cuda ? CHUNK_MS / ms : 1;
     flow f = {.chunk = chunk > CHUNK_MOST ? CHUNK_MOST : chunk < 1 ? 1 : (int)chunk};
     lane *lanes = calloc((size_t)out->streams, sizeof *lanes);

@@ -20,9 +20,9 @@
     X(max)                                                                                         \
     X(cv)
 
-static json_t *times_json(const hone_times *times)
+static json_t *times_json(const hone_samples *times)
 {
-    const hone_times_summary t = hone_times_summarize(times);
+    const hone_samples_summary t = hone_samples_summarize(times);
     json_t *object = json_object();
 #define FIELD(name) json_object_set_new(object, #name, hone_report_number(t.name));
     STATISTICS(FIELD)
@@ -80,9 +80,9 @@ typedef struct warnings {
 
 #define UNSTABLE_CV 0.02 /* clocks that change, or somebody else on the device */
 
-static double median_of(const hone_times *times)
+static double median_of(const hone_samples *times)
 {
-    return times->n ? hone_times_summarize(times).median : 0;
+    return times->n ? hone_samples_summarize(times).median : 0;
 }
 
 static warnings find_warnings(const hone_bench *b)
@@ -90,7 +90,7 @@ static warnings find_warnings(const hone_bench *b)
     warnings w = {.n = 0};
     if (!b->device.n)
         return w;
-    const hone_times_summary device = hone_times_summarize(&b->device);
+    const hone_samples_summary device = hone_samples_summarize(&b->device);
     const double enqueue = median_of(&b->enqueue);
     const double copies = median_of(&b->h2d) + median_of(&b->d2h);
     if (enqueue > device.median)
@@ -214,9 +214,9 @@ static void print_facts(const hone_session *s, const hone_bench *b)
     printf("loaded in    %.2f ms\n", s->load_ms);
 }
 
-static void print_times_row(const char *label, const hone_times *times)
+static void print_times_row(const char *label, const hone_samples *times)
 {
-    const hone_times_summary t = hone_times_summarize(times);
+    const hone_samples_summary t = hone_samples_summarize(times);
     printf("%-12s %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %6.1f %%\n", label, t.min,
            t.median, t.mean, t.p90, t.p95, t.p99, t.p999, t.max, 100 * t.cv);
 }
@@ -239,7 +239,7 @@ static void print_times(const hone_session *s, const hone_bench *b)
         printf("energy       %.4g mJ an inference, of the whole board\n", b->energy_mj);
 }
 
-static json_t *list_json(const hone_times *times)
+static json_t *list_json(const hone_samples *times)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < times->n; i++)

@@ -27,21 +27,28 @@ static int report(const hone_session *s, const char *path)
     const hone_status st = hone_plan_describe(s->plan, &info);
     if (st != HONE_OK)
         return hone_fail_status(st);
-    if (hone_report_wants_text(s->args))
-        printf("%s: %s, %d steps, weights %s, activations %s; built in %.2f s\n", path,
-               hone_report_size((double)info.plan_bytes, plan), info.n_steps,
+    const bool is_cuda = s->device.is_cuda;
+    const size_t activations = is_cuda ? info.device_activation_bytes : info.activation_bytes;
+    if (hone_report_wants_text(s->args)) {
+        printf("%s: %s, %d steps", path, hone_report_size((double)info.plan_bytes, plan),
+               info.n_steps);
+        if (is_cuda)
+            printf(", %d launches on %s", info.n_launches, info.targets);
+        printf(", weights %s, activations %s; built in %.2f s\n",
                hone_report_size((double)info.weight_bytes, weights),
-               hone_report_size((double)info.activation_bytes, arena), s->build_s);
+               hone_report_size((double)activations, arena), s->build_s);
+    }
     if (!hone_report_wants_json(s->args))
         return HONE_EXIT_OK;
     return hone_report_json(
-        s->args,
-        json_pack("{s:i, s:o, s:o, s:o, s:o, s:f, s:I, s:i, s:{s:I, s:I, s:I}}", "schema", 1,
-                  "model", hone_report_text(s->path), "plan", hone_report_text(path), "device",
-                  hone_report_text(info.device), "precision", hone_report_text(info.precision),
-                  "build_s", s->build_s, "plan_bytes", (json_int_t)info.plan_bytes, "layers",
-                  info.n_steps, "memory", "weights", (json_int_t)info.weight_bytes, "activations",
-                  (json_int_t)info.activation_bytes, "scratch", (json_int_t)info.scratch_bytes));
+        s->args, json_pack("{s:i, s:o, s:o, s:o, s:o, s:f, s:I, s:i, s:i, s:o, s:{s:I, s:I, s:I}}",
+                           "schema", 1, "model", hone_report_text(s->path), "plan",
+                           hone_report_text(path), "device", hone_report_text(info.device),
+                           "precision", hone_report_text(info.precision), "build_s", s->build_s,
+                           "plan_bytes", (json_int_t)info.plan_bytes, "layers", info.n_steps,
+                           "launches", info.n_launches, "targets", hone_report_text(info.targets),
+                           "memory", "weights", (json_int_t)info.weight_bytes, "activations",
+                           (json_int_t)activations, "scratch", (json_int_t)info.scratch_bytes));
 }
 
 static int build(hone_session *s)

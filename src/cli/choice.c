@@ -21,7 +21,7 @@ static hone_choice gpu(int index)
     return device;
 }
 
-static const hone_choice cpu = {.name = "cpu"};
+const hone_choice hone_choice_cpu = {.name = "cpu"};
 
 /* "cuda", "cuda:1", and trtexec's "1". */
 static bool parse_gpu(const char *text, hone_choice *out)
@@ -41,9 +41,11 @@ static bool needs_driver(const hone_args *args)
     return args->command != HONE_COMMAND_BUILD || !hone_args_count(args, HONE_OPTION_target);
 }
 
-static int check_driver(const hone_choice *device)
+int hone_choice_check(const hone_choice *device)
 {
     int n = 0;
+    if (!device->is_cuda)
+        return HONE_EXIT_OK;
     const hone_status st = hone_device_count(&n);
     if (st != HONE_OK)
         return hone_fail(HONE_EXIT_DEVICE, "choosing device \"%s\": %s", device->name,
@@ -59,7 +61,7 @@ static int check_driver(const hone_choice *device)
 int hone_choice_read(const hone_args *args, hone_choice *out, bool *is_given)
 {
     const char *text = hone_args_text(args, HONE_OPTION_device);
-    *out = cpu;
+    *out = hone_choice_cpu;
     *is_given = text != NULL;
     if (!text)
         return HONE_EXIT_OK;
@@ -74,7 +76,7 @@ int hone_choice_read(const hone_args *args, hone_choice *out, bool *is_given)
             HONE_EXIT_USAGE,
             "choosing device \"%s\": there is no such device; cpu, cuda and cuda:N are known",
             text);
-    return needs_driver(args) ? check_driver(out) : HONE_EXIT_OK;
+    return needs_driver(args) ? hone_choice_check(out) : HONE_EXIT_OK;
 }
 
 hone_choice hone_choice_for_model(const hone_args *args)
@@ -86,12 +88,12 @@ hone_choice hone_choice_for_model(const hone_args *args)
         return gpu(0);
     if (hone_device_count(&n) != HONE_OK || hone_device_describe(0, &info) != HONE_OK) {
         hone_say(2, "device cpu: %s", hone_message());
-        return cpu;
+        return hone_choice_cpu;
     }
     if (hone_compiler_describe(&compiler) != HONE_OK) {
         hone_say(2, "device cpu: there is %s, but no compiler for it: %s", info.name,
                  hone_message());
-        return cpu;
+        return hone_choice_cpu;
     }
     hone_say(2, "device cuda:0: %s, %s; NVRTC %d.%d is there", info.name, info.arch, compiler.major,
              compiler.minor);
@@ -102,7 +104,7 @@ hone_choice hone_choice_of_plan(const hone_plan *plan, const hone_choice *wanted
 {
     hone_plan_info info = {.size = sizeof info};
     if (hone_plan_describe(plan, &info) != HONE_OK || strcmp(info.device, "cpu") == 0)
-        return cpu;
+        return hone_choice_cpu;
     return gpu(wanted->index);
 }
 

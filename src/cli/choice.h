@@ -11,6 +11,8 @@ typedef struct hone_choice {
     int index; /* of "cuda:N" */
 } hone_choice;
 
+extern const hone_choice hone_choice_cpu;
+
 /* Reads --device; where it names a GPU that has to answer, the driver is asked at once, before any
  * file is opened. *is_given is false where the option is not there: *out is then the CPU. Returns
  * an exit code. */
@@ -20,8 +22,11 @@ int hone_choice_read(const hone_args *args, hone_choice *out, bool *is_given);
  * says which and why. */
 hone_choice hone_choice_for_model(const hone_args *args);
 
-/* The device that a plan was made for: "cpu", or "cuda" on the GPU of `wanted`. */
+/* The device that a plan was made for: the CPU, or the GPU of `wanted`. */
 hone_choice hone_choice_of_plan(const hone_plan *plan, const hone_choice *wanted);
+
+/* A GPU answers, or is said not to. Returns an exit code. */
+int hone_choice_check(const hone_choice *device);
 
 /* "cuda:0 NVIDIA H200", or "cpu " and the CPU's name; returns text. */
 #define HONE_CHOICE_TEXT 192

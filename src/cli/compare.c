@@ -1,6 +1,7 @@
 /* hone compare: the same inputs through two plans, and how far the answers are apart. The second is
- * the same model built without optimising, or another model or plan, or a folder with answers that
- * somebody else gave. */
+ * the same model built without optimising, or, of one on a GPU, in float32 on the CPU; or another
+ * model or plan, or a folder with answers that somebody else gave. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,19 @@
 #include "cli/say.h"
 #include "media/values.h"
 
+/* How answers are judged. Element by element on the CPU; on a GPU, where products are rounded and
+ * summed otherwise, each output as a whole, unless --atol or --rtol asks for elements. */
+typedef struct tolerance {
+    double rtol, atol;
+    double l2;       /* relative, of an output as a whole */
+    bool by_element; /* else l2 alone counts */
+} tolerance;
+
 typedef struct pair {
     const char *name;
     hone_tensor got, want;
     hone_array read; /* what `want` looks into, where it comes from a file */
-    bool is_comparable;
+    bool is_comparable, passed;
     hone_values_distance distance;
 } pair;
 
@@ -79,8 +88,45 @@ static int find_answer(const hone_session *against, const char *folder, int k, p
     return st == HONE_OK ? HONE_EXIT_OK : hone_fail_status(st);
 }
 
+/* What a precision loses in a network of some fifty layers. */
+static double l2_of(const char *precision)
+{
+    static const struct {
+        const char *precision;
+        double l2;
+    } rows[] = {{"tf32", 3e-3}, {"fp16", 1e-2}, {"bf16", 5e-2}};
+    for (int i = 0; i < HONE_COUNT_OF(rows); i++)
+        if (strcmp(precision, rows[i].precision) == 0)
+            return rows[i].l2;
+    return 1e-5;
+}
+
+static tolerance tolerance_of(const hone_session *s)
+{
+    const hone_args *args = s->args;
+    hone_plan_info info = {.size = sizeof info};
+    const bool known = hone_plan_describe(s->plan, &info) == HONE_OK;
+    const bool names_elements =
+        hone_args_text(args, HONE_OPTION_atol) || hone_args_text(args, HONE_OPTION_rtol);
+    const bool names_l2 = hone_args_text(args, HONE_OPTION_l2) != NULL;
+    return (tolerance){
+        .rtol = hone_args_real(args, HONE_OPTION_rtol, 1e-3),
+        .atol = hone_args_real(args, HONE_OPTION_atol, 1e-5),
+        .l2 = hone_args_real(args, HONE_OPTION_l2, l2_of(known ? info.precision : "")),
+        .by_element = names_elements || !(names_l2 || s->device.is_cuda),
+    };
+}
+
+static hone_values_distance distance_of(const pair *p, const tolerance *t)
+{
+    /* Whatever is finite passes as an element where the whole is judged; NaN and integers do not.
+     */
+    return t->by_element ? hone_values_compare(&p->got, &p->want, t->rtol, t->atol)
+                         : hone_values_compare(&p->got, &p->want, 0, INFINITY);
+}
+
 static int compare_output(const hone_session *s, const hone_session *against, const char *folder,
-                          int k, pair *p)
+                          int k, const tolerance *t, pair *p)
 {
     int first;
     hone_binding_info info = {.size = sizeof info};
@@ -96,19 +142,14 @@ static int compare_output(const hone_session *s, const hone_session *against, co
         return code;
     p->is_comparable =
         p->got.dtype == p->want.dtype && hone_values_same_shape(&p->got.shape, &p->want.shape);
-    if (p->is_comparable)
-        p->distance =
-            hone_values_compare(&p->got, &p->want, hone_args_real(s->args, HONE_OPTION_rtol, 1e-3),
-                                hone_args_real(s->args, HONE_OPTION_atol, 1e-5));
+    if (!p->is_comparable)
+        return HONE_EXIT_OK;
+    p->distance = distance_of(p, t);
+    p->passed = p->distance.n_wrong == 0 && (t->by_element || p->distance.rel_l2 <= t->l2);
     return HONE_EXIT_OK;
 }
 
 // ---- the report
-
-static bool passed(const pair *p)
-{
-    return p->is_comparable && p->distance.n_wrong == 0;
-}
 
 static void print_row(const pair *p, int width)
 {
@@ -121,7 +162,7 @@ static void print_row(const pair *p, int width)
         return;
     }
     printf("%-*s  %-7s  %9.2e  %9.2e  %9.2e  %10.2e  %lld of %lld\n", width, p->name,
-           passed(p) ? "same" : "differs", d->max_abs, d->max_rel, d->rel_l2, 1 - d->cosine,
+           p->passed ? "same" : "differs", d->max_abs, d->max_rel, d->rel_l2, 1 - d->cosine,
            (long long)d->n_wrong, (long long)d->count);
 }
 
@@ -144,7 +185,7 @@ static json_t *rows_json(const pair *pairs, int n)
         const hone_values_distance *d = &pairs[k].distance;
         json_t *row =
             json_pack("{s:o, s:b, s:s, s:o}", "name", hone_report_text(pairs[k].name), "passed",
-                      (int)passed(&pairs[k]), "type", hone_dtype_text(pairs[k].got.dtype), "shape",
+                      (int)pairs[k].passed, "type", hone_dtype_text(pairs[k].got.dtype), "shape",
                       hone_report_shape(&pairs[k].got.shape));
         if (pairs[k].is_comparable)
             json_object_update_new(
@@ -158,20 +199,27 @@ static json_t *rows_json(const pair *pairs, int n)
     return list;
 }
 
-static int report(const hone_session *s, const char *against, const pair *pairs, int n)
+static int report(const hone_session *s, const char *against, const tolerance *t, const pair *pairs,
+                  int n)
 {
+    char device[HONE_CHOICE_TEXT];
     int n_failed = 0;
     int code = HONE_EXIT_OK;
     for (int k = 0; k < n; k++)
-        n_failed += !passed(&pairs[k]);
+        n_failed += !pairs[k].passed;
     hone_progress_clear();
     if (hone_report_wants_text(s->args))
         print_table(pairs, n);
+    if (hone_report_wants_text(s->args) && !t->by_element)
+        printf("%s against %s; rel L2 of at most %g is the same\n",
+               hone_choice_text(&s->device, device), against, t->l2);
     if (hone_report_wants_json(s->args))
-        code = hone_report_json(s->args, json_pack("{s:i, s:o, s:o, s:b, s:o}", "schema", 1,
-                                                   "model", hone_report_text(s->path), "against",
-                                                   hone_report_text(against), "passed",
-                                                   n_failed == 0, "outputs", rows_json(pairs, n)));
+        code = hone_report_json(
+            s->args, json_pack("{s:i, s:o, s:o, s:o, s:o, s:b, s:o}", "schema", 1, "model",
+                               hone_report_text(s->path), "against", hone_report_text(against),
+                               "device", hone_report_text(hone_choice_text(&s->device, device)),
+                               "judged_by", hone_report_text(t->by_element ? "elements" : "l2"),
+                               "passed", n_failed == 0, "outputs", rows_json(pairs, n)));
     if (code || !n_failed)
         return code;
     return hone_fail(HONE_EXIT_DIFFERS, "comparing \"%s\" with %s: %d of %d outputs differ",
@@ -186,21 +234,36 @@ static bool is_folder(const char *path)
     return path && stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
+static const char *describe_plain(const hone_session *s)
+{
+    return s->device.is_cuda ? "itself on the CPU" : "itself, not optimised";
+}
+
 static int compare(const hone_session *s, const hone_session *against, const char *path)
 {
     int first, code = HONE_EXIT_OK;
     const int n = count_outputs(s, &first);
+    const tolerance t = tolerance_of(s);
     pair *pairs = calloc((size_t)n + 1, sizeof *pairs);
     if (!pairs)
         return hone_fail(HONE_EXIT_LIMIT, "comparing: no memory");
     for (int k = 0; k < n && !code; k++)
-        code = compare_output(s, against, is_folder(path) ? path : NULL, k, &pairs[k]);
+        code = compare_output(s, against, is_folder(path) ? path : NULL, k, &t, &pairs[k]);
     if (!code)
-        code = report(s, path ? path : "itself, not optimised", pairs, n);
+        code = report(s, path ? path : describe_plain(s), &t, pairs, n);
     for (int k = 0; k < n; k++)
         hone_array_free(&pairs[k].read);
     free(pairs);
     return code;
+}
+
+/* Without anything to compare with, a model is compared with what it is before its makers' art:
+ * not optimised, or not on a GPU. */
+static void make_plain(hone_session *against, const hone_session *s)
+{
+    against->is_plain = !s->device.is_cuda;
+    against->is_exact = s->device.is_cuda;
+    against->device = hone_choice_cpu;
 }
 
 int hone_command_compare(const hone_args *args)
@@ -215,7 +278,8 @@ int hone_command_compare(const hone_args *args)
         code = run_session(&s);
     if (!code && !is_folder(path)) {
         code = hone_session_open_file(args, path ? path : s.path, &against);
-        against.is_plain = !path;
+        if (!code && !path)
+            make_plain(&against, &s);
         against.said_random = true;
         if (!code)
             code = run_session(&against);

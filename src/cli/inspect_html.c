@@ -128,6 +128,7 @@ static void put_memory(FILE *page, const hone_plan_info *p)
         {"weights", "#3b7dd8", p->weight_bytes},
         {"activations", "#2da44e", p->activation_bytes},
         {"scratch", "#bf8700", p->scratch_bytes},
+        {"activations on the GPU", "#8250df", p->device_activation_bytes},
     };
     char size[HONE_REPORT_SIZE];
     fputs("<h2>Memory</h2>\n<div class=\"bar\">", page);
@@ -136,52 +137,88 @@ static void put_memory(FILE *page, const hone_plan_info *p)
                 parts[i].colour);
     fputs("</div>\n<table>\n", page);
     for (int i = 0; i < HONE_COUNT_OF(parts); i++)
-        fprintf(page, "<tr><th><span style=\"color: %s\">&#9632;</span> %s</th><td>%s</td></tr>\n",
-                parts[i].colour, parts[i].name, hone_report_size((double)parts[i].bytes, size));
+        if (parts[i].bytes)
+            fprintf(page,
+                    "<tr><th><span style=\"color: %s\">&#9632;</span> %s</th><td>%s</td></tr>\n",
+                    parts[i].colour, parts[i].name, hone_report_size((double)parts[i].bytes, size));
     put_fact(page, "alive at once", hone_report_size((double)p->live_bytes, size));
+    if (p->device_weight_bytes)
+        put_fact(page, "weights on the GPU",
+                 hone_report_size((double)p->device_weight_bytes, size));
     fputs("</table>\n", page);
 }
 
-static void put_step(FILE *page, int index, const hone_step_info *step, double all_flop)
+/* Columns of a plan for GPUs: where the step is, its time and its launch. */
+static void put_launch(FILE *page, const hone_step_info *step)
+{
+    char grid[HONE_REPORT_GRID];
+    fprintf(page, "<td>%s</td><td class=\"n\" data-v=\"%.9g\">", step->side, step->us);
+    if (step->us > 0)
+        fprintf(page, "%.2f", step->us);
+    fprintf(page, "</td><td class=\"n\">%s</td><td class=\"detail\">",
+            step->grid[0] ? hone_report_grid(step->grid, grid) : "");
+    put(page, step->tactic);
+    fputs("</td>", page);
+}
+
+static void put_step(FILE *page, int index, const hone_step_info *step, double all_flop,
+                     bool is_cuda)
 {
     char weights[HONE_REPORT_SIZE], moved[HONE_REPORT_SIZE];
     fprintf(page, "<tr><td class=\"n\" data-v=\"%d\">%d</td><td>", index, index);
     put(page, step->op);
     fputs("</td><td>", page);
     put(page, step->name);
-    fprintf(
-        page,
-        "</td><td class=\"n\" data-v=\"%.9g\">%.3f</td><td data-v=\"%.9g\"><span class=\"share\" "
-        "style=\"width: %.1fem\"></span></td><td class=\"n\" data-v=\"%.9g\">%s</td>"
-        "<td class=\"n\" data-v=\"%zu\">%s</td><td class=\"detail\">",
-        step->flop, step->flop * 1e-6, step->flop, all_flop > 0 ? 8 * step->flop / all_flop : 0,
-        step->bytes, hone_report_size(step->bytes, moved), step->weight_bytes,
-        step->weight_bytes ? hone_report_size((double)step->weight_bytes, weights) : "");
+    fputs("</td>", page);
+    if (is_cuda)
+        put_launch(page, step);
+    fprintf(page,
+            "<td class=\"n\" data-v=\"%.9g\">%.3f</td><td data-v=\"%.9g\"><span class=\"share\" "
+            "style=\"width: %.1fem\"></span></td><td class=\"n\" data-v=\"%.9g\">%s</td>"
+            "<td class=\"n\" data-v=\"%zu\">%s</td><td class=\"detail\">",
+            step->flop, step->flop * 1e-6, step->flop, all_flop > 0 ? 8 * step->flop / all_flop : 0,
+            step->bytes, hone_report_size(step->bytes, moved), step->weight_bytes,
+            step->weight_bytes ? hone_report_size((double)step->weight_bytes, weights) : "");
     put(page, step->detail);
     fputs("</td></tr>\n", page);
 }
 
-static void put_steps(FILE *page, const hone_plan *plan, int n)
+static void put_steps(FILE *page, const hone_plan *plan, int n, bool is_cuda)
 {
+    static const char gpu_columns[] =
+        "<th class=\"sorts\">side</th><th class=\"sorts n\">&micro;s</th>"
+        "<th class=\"sorts n\">grid</th><th class=\"sorts\">kernel</th>";
     double all = 0;
     for (int i = 0; i < n; i++) {
         hone_step_info step = {.size = sizeof step};
         if (hone_plan_step_info(plan, i, &step) == HONE_OK)
             all += step.flop;
     }
-    fprintf(page,
-            "<h2>Steps</h2>\n<p>%d steps, %.3f MFLOP. A click on a heading sorts.</p>\n<table>\n"
-            "<thead><tr><th class=\"sorts n\">#</th><th class=\"sorts\">op</th><th class=\"sorts\">"
-            "nodes of the model</th><th class=\"sorts n\">MFLOP</th><th class=\"sorts\">share</th>"
-            "<th class=\"sorts n\">moved</th><th class=\"sorts n\">weights</th>"
-            "<th class=\"sorts\">shapes and attributes</th></tr></thead>\n<tbody>\n",
-            n, all * 1e-6);
+    fprintf(
+        page,
+        "<h2>Steps</h2>\n<p>%d steps, %.3f MFLOP. A click on a heading sorts.</p>\n<table>\n"
+        "<thead><tr><th class=\"sorts n\">#</th><th class=\"sorts\">op</th><th class=\"sorts\">"
+        "nodes of the model</th>%s<th class=\"sorts n\">MFLOP</th><th class=\"sorts\">share</th>"
+        "<th class=\"sorts n\">moved</th><th class=\"sorts n\">weights</th>"
+        "<th class=\"sorts\">shapes and attributes</th></tr></thead>\n<tbody>\n",
+        n, all * 1e-6, is_cuda ? gpu_columns : "");
     for (int i = 0; i < n; i++) {
         hone_step_info step = {.size = sizeof step};
         if (hone_plan_step_info(plan, i, &step) == HONE_OK)
-            put_step(page, i, &step, all);
+            put_step(page, i, &step, all, is_cuda);
     }
     fputs("</tbody>\n</table>\n", page);
+}
+
+static void put_sides(FILE *page, const hone_plan *plan, const hone_plan_info *p)
+{
+    const hone_inspect_sides sides = hone_inspect_count_sides(plan, p->n_steps);
+    char text[256];
+    snprintf(text, sizeof text, "%d on the GPU in %d launches, %d on the CPU%s%s, %d copies",
+             sides.n_cuda, p->n_launches, sides.n_cpu, sides.n_cpu ? ": " : "", sides.cpu_ops,
+             sides.n_copies);
+    put_fact(page, "kernels for", p->targets);
+    put_fact(page, "steps", text);
 }
 
 static void put_plan(FILE *page, const hone_session *s)
@@ -191,17 +228,20 @@ static void put_plan(FILE *page, const hone_session *s)
     const char *key, *value;
     if (hone_plan_describe(s->plan, &p) != HONE_OK)
         return;
+    const bool is_cuda = strcmp(p.device, "cuda") == 0;
     put_title(page, s->path);
     fputs("<table>\n", page);
     put_fact(page, "model", p.model);
     put_fact(page, "device", p.device);
+    if (is_cuda)
+        put_sides(page, s->plan, &p);
     put_fact(page, "precision", p.precision);
     put_fact(page, "producer", p.producer);
     put_fact(page, "size", hone_report_size((double)p.plan_bytes, size));
     fputs("</table>\n", page);
     put_bindings(page, s, ask_plan, p.n_inputs + p.n_outputs);
     put_memory(page, &p);
-    put_steps(page, s->plan, p.n_steps);
+    put_steps(page, s->plan, p.n_steps, is_cuda);
     fputs("<h2>Properties</h2>\n<table>\n", page);
     for (int i = 0; (key = hone_plan_property_at(s->plan, i, &value)); i++) {
         fputs("<tr><th>", page);

@@ -267,6 +267,9 @@ hone_status hone_session_context(const hone_session *s, hone_context **out)
 
 int hone_session_start(hone_session *s)
 {
+    const int code = hone_choice_check(&s->device);
+    if (code)
+        return code;
     const double start = hone_clock_s();
     hone_status st = hone_engine_create(
         s->plan,

@@ -77,7 +77,7 @@ expect 0 bench pictures.plan --duration 0.1 --warm-up 1
 expect 0 bench net.plan --duration 0.2 --warm-up 10 --threads 1 --json --export-times times.json
 json out 'd["schema"] == 1 and d["model"] == "net.plan" and d["device"].startswith("cpu ") and d["threads"] == 1'
 json out 'd["inputs"] == [{"name": "image", "type": "float32", "shape": [1, 1, 28, 28]}]'
-json out 'sorted(d["latency_ms"]) == sorted(["min", "mean", "median", "p90", "p95", "p99", "max", "cv"])'
+json out 'sorted(d["latency_ms"]) == sorted(["min", "mean", "median", "p90", "p95", "p99", "p999", "max", "cv"])'
 json out '0 < d["latency_ms"]["min"] <= d["latency_ms"]["median"] <= d["latency_ms"]["p99"] <= d["latency_ms"]["max"]'
 json out 'sorted(d["memory"]) == ["activations", "host", "scratch", "weights"] and d["memory"]["weights"] > 100000'
 json out 'd["iterations"] >= 10 and d["layers"] > 0 and d["throughput_qps"] > 0 and d["plan_bytes"] > 0'
@@ -115,6 +115,36 @@ lacks page.html "http"
 expect 0 inspect net.onnx --html
 says out "&quot;conv1&quot;"
 
+# ---- plans for GPUs, which need no GPU to be made and looked at
+if "$hone" doctor --json | python3 -c 'import json, sys; sys.exit(not json.load(sys.stdin)["nvrtc"])'; then
+    expect 0 build net.onnx --shapes image:1x1x28x28 --target sm_86,sm_90 --target ptx -o gpu.plan
+    expect 0 build net.onnx --shapes image:1x1x28x28 --device cuda --target sm_86,sm_90,ptx -o again.plan --json
+    json out 'd["device"] == "cuda" and d["launches"] > 0 and d["targets"] == "sm_86 sm_90 ptx"'
+    cmp -s gpu.plan again.plan || fault "the same targets gave other bytes"
+    expect 0 inspect gpu.plan
+    says out "cuda (sm_86 sm_90 ptx)"
+    says out "on the GPU in"
+    expect 0 inspect gpu.plan --json
+    json out 'd["device"] == "cuda" and d["gpu"]["launches"] == sum(len(s["tactic"].split(" + ")) for s in d["steps"] if "tactic" in s)'
+    json out 'all(s["side"] == "cuda" and s["grid"][0] > 0 and s["block"][0] > 0 for s in d["steps"] if "tactic" in s)'
+    json out 'd["gpu"]["copies"] == sum(s["side"] == "copy" for s in d["steps"])'
+    expect 0 inspect gpu.plan --html=page.html
+    says page.html "sm_86 sm_90 ptx"
+    expect 9 run gpu.plan --device cpu
+    says err "build one with --device cpu"
+    expect 9 bench gpu.plan --device cpu
+    expect 2 build net.onnx --target sm_12
+    says err "sm_90"
+    python3 "$root/tests/plan/read_plan.py" gpu.plan >read.json || fault "read_plan.py refuses gpu.plan"
+    json read.json '[t["name"] for t in d["targets"]] == ["sm_86", "sm_90", "sm_90"] and d["kernels"][-1]["is_ptx"]'
+    json read.json 'all(v["side"] == "host" for v in d["values"] if v["storage"] in ("input", "output"))'
+else
+    expect 4 build net.onnx --target sm_90
+    says err "nvidia-cuda-nvrtc"
+fi
+expect 0 bench net.plan --duration 0.1 --warm-up 1 --streams 2 --threads 1 --json
+json out 'd["streams"] == 2 and d["throughput_qps"] > 0'
+
 # ---- compare
 expect 0 compare net.onnx
 says out "same"
@@ -122,6 +152,10 @@ expect 0 compare net.onnx net.plan --shapes image:1x1x28x28 --json
 json out 'd["passed"] and d["outputs"][0]["n_wrong"] == 0 and d["outputs"][0]["count"] == 10'
 expect 0 run net.plan --seed 3 --outputs answers -q
 expect 0 compare net.plan answers --seed 3
+expect 0 compare net.onnx --l2 1e-5 --json=l2.json
+says out "rel L2 of at most 1e-05"
+json l2.json 'd["judged_by"] == "l2" and d["device"].startswith("cpu ") and d["passed"]'
+expect 8 compare net.plan answers --seed 4 --l2 1e-3
 expect 8 compare net.plan answers --seed 4
 says err "1 of 1 outputs differ"
 expect 8 compare net.onnx answers --shapes image:2x1x28x28

@@ -9,21 +9,21 @@
 
 #include <cmocka.h>
 
+#include "cli/samples.c"
 #include "cli/suggest.c"
-#include "cli/times.c"
 
 static void assert_near(double got, double want)
 {
     assert_true(fabs(got - want) < 1e-12);
 }
 
-static void test_times_percentiles(void **state)
+static void test_samples_percentiles(void **state)
 {
-    hone_times times = {.n = 0};
+    hone_samples times = {.n = 0};
     (void)state;
     for (int i = 100; i >= 0; i--)
-        assert_true(hone_times_add(&times, i));
-    const hone_times_summary s = hone_times_summarize(&times);
+        assert_true(hone_samples_add(&times, i));
+    const hone_samples_summary s = hone_samples_summarize(&times);
     assert_near(s.min, 0);
     assert_near(s.mean, 50);
     assert_near(s.median, 50);
@@ -34,30 +34,30 @@ static void test_times_percentiles(void **state)
     assert_near(s.max, 100);
     assert_near(s.cv, sqrt(850.0) / 50);
     assert_near(times.ms[0], 100); /* the order of measuring is kept */
-    hone_times_fini(&times);
+    hone_samples_fini(&times);
 }
 
-static void test_times_of_one_and_two(void **state)
+static void test_samples_of_one_and_two(void **state)
 {
-    hone_times times = {.n = 0};
+    hone_samples times = {.n = 0};
     (void)state;
-    assert_true(hone_times_add(&times, 3));
-    assert_near(hone_times_summarize(&times).p99, 3);
-    assert_near(hone_times_summarize(&times).cv, 0);
-    assert_true(hone_times_add(&times, 5));
-    assert_near(hone_times_summarize(&times).median, 4);
-    hone_times_fini(&times);
+    assert_true(hone_samples_add(&times, 3));
+    assert_near(hone_samples_summarize(&times).p99, 3);
+    assert_near(hone_samples_summarize(&times).cv, 0);
+    assert_true(hone_samples_add(&times, 5));
+    assert_near(hone_samples_summarize(&times).median, 4);
+    hone_samples_fini(&times);
 }
 
-static void test_times_grow(void **state)
+static void test_samples_grow(void **state)
 {
-    hone_times times = {.n = 0};
+    hone_samples times = {.n = 0};
     (void)state;
     for (int i = 0; i < 10000; i++)
-        assert_true(hone_times_add(&times, 1));
+        assert_true(hone_samples_add(&times, 1));
     assert_int_equal(times.n, 10000);
-    assert_near(hone_times_summarize(&times).mean, 1);
-    hone_times_fini(&times);
+    assert_near(hone_samples_summarize(&times).mean, 1);
+    hone_samples_fini(&times);
 }
 
 static const struct {
@@ -95,9 +95,9 @@ static void test_suggest_nearest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times_percentiles),
-        cmocka_unit_test(test_times_of_one_and_two),
-        cmocka_unit_test(test_times_grow),
+        cmocka_unit_test(test_samples_percentiles),
+        cmocka_unit_test(test_samples_of_one_and_two),
+        cmocka_unit_test(test_samples_grow),
         cmocka_unit_test(test_suggest_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,12 @@
 /* Statistics of times. Percentiles are those of trtexec and numpy's default: linear between
  * neighbours. */
-#include "cli/times.h"
+#include "cli/samples.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool hone_times_add(hone_times *times, double ms)
+bool hone_samples_add(hone_samples *times, double ms)
 {
     if (times->n == times->room) {
         const size_t room = times->room ? 2 * times->room : 4096;
@@ -20,10 +20,10 @@ bool hone_times_add(hone_times *times, double ms)
     return true;
 }
 
-void hone_times_fini(hone_times *times)
+void hone_samples_fini(hone_samples *times)
 {
     free(times->ms);
-    *times = (hone_times){.n = 0};
+    *times = (hone_samples){.n = 0};
 }
 
 static int by_value(const void *a, const void *b)
@@ -39,11 +39,11 @@ static double percentile(const double *sorted, size_t n, double p)
     return sorted[low] + (at - (double)low) * (sorted[high] - sorted[low]);
 }
 
-hone_times_summary hone_times_summarize(const hone_times *times)
+hone_samples_summary hone_samples_summarize(const hone_samples *times)
 {
     const size_t n = times->n;
     double *sorted = malloc(n * sizeof *sorted);
-    hone_times_summary s = {.min = 0};
+    hone_samples_summary s = {.min = 0};
     double sum = 0, squares = 0;
     if (!sorted)
         return s;
