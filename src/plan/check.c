@@ -466,7 +466,7 @@ static void check_kernels(check *c)
     }
 }
 
-/* Only once values are known to be sound. */
+/* This and what follows only once values are known to be sound. */
 static void check_binding_storage(check *c)
 {
     const hone_plan *p = c->plan;
@@ -528,9 +528,10 @@ hone_status hone_plan_parse(hone_bytes bytes, bool verify, hone_plan_reason reas
     check_bindings(&c);
     check_extents(&c);
     check_values(&c);
-    if (c.worst == HONE_OK)
+    if (c.worst == HONE_OK) {
         check_binding_storage(&c);
-    check_steps(&c);
+        check_steps(&c);
+    }
     if (c.worst == HONE_OK)
         check_kernels(&c);
     if (c.worst == HONE_OK)
