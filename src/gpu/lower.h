@@ -20,6 +20,16 @@ hone_status hone_gpu_depthwise(hone_lower *lower);
 hone_status hone_gpu_reduce_runs(hone_lower *lower, int op, int64_t outer, int64_t n,
                                  int64_t inner);
 
+/* Another part: an array of extents `dims` from input `in` to output `out`, by strides in elements.
+ */
+typedef struct hone_gpu_copy_map {
+    int in, out;
+    hone_dims dims;
+    int64_t from[HONE_MAX_RANK], to[HONE_MAX_RANK];
+    int64_t from_at, to_at; /* the first element */
+} hone_gpu_copy_map;
+void hone_gpu_copy(hone_lower *lower, const hone_gpu_copy_map *copy);
+
 /* Threads of a line of so many packs: no warp is idle; and lines of one warp share a block. */
 int hone_gpu_line_threads(int64_t packs, int most);
 bool hone_gpu_launch_lines(hone_candidate *c, int64_t lines, int threads);

@@ -145,6 +145,22 @@ static void begin(move *m, const hone_dims *dims)
     m->map.n = 2;
 }
 
+void hone_gpu_copy(hone_lower *lower, const hone_gpu_copy_map *copy)
+{
+    move m;
+
+    begin(&m, &copy->dims);
+    for (int d = 0; d < copy->dims.rank; d++) {
+        m.map.stride[0][d] = copy->to[d];
+        m.map.stride[1][d] = copy->from[d];
+    }
+    m.in = copy->in;
+    m.out = copy->out;
+    m.at = copy->from_at;
+    m.out_at = copy->to_at;
+    offer(lower, &m);
+}
+
 hone_status hone_gpu_transpose(hone_lower *lower)
 {
     const hone_dims *x = &lower->in[0]->shape;

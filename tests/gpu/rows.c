@@ -1,8 +1,8 @@
 /* Kernels as the lowerings offer them, on a real GPU: hone_gpu_rows [DEVICE [quick | all [TEXT]]]
  *
- * Each case of support/rows.h and support/products.h (whose line has TEXT in it) runs on random
- * inputs, every candidate of every part in turn, against the CPU backend in float32. Outputs are
- * poisoned before and followed by guard bytes. The fastest candidate is timed in a graph of
+ * Each case of support/rows.h, products.h and attention.h (whose line has TEXT in it) runs on
+ * random inputs, every candidate of every part in turn, against the CPU backend in float32. Outputs
+ * are poisoned before and followed by guard bytes. The fastest candidate is timed in a graph of
  * LAUNCHES of it, data in the L2. `quick`: the first candidate alone, untimed. `all` prints every
  * candidate's time beside what its lowering expected. Exit status 77 where there is no GPU or no
  * NVRTC. */
@@ -15,7 +15,7 @@
 #include "cuda/nvrtc.h"
 #include "cuda/staging.h"
 #include "cuda/stream.h"
-#include "support/products.h"
+#include "support/attention.h"
 
 enum {
     POISON = 0xA5,
@@ -61,6 +61,15 @@ static void *room(bench *b, size_t size)
 
 /* ---- inputs and answers ---- */
 
+/* What masks are made of. */
+static double hidden(hone_dtype dtype)
+{
+    const double lowest = dtype == HONE_F16 ? -65504 : -3.3895e38;
+    const uint32_t dice = row_random() >> 16 & 3;
+
+    return dice == 0 ? -INFINITY : dice == 1 ? lowest : 0;
+}
+
 static void fill(bench *b, int i)
 {
     hone_tensor *t = &b->s.in[i];
@@ -72,6 +81,8 @@ static void fill(bench *b, int i)
     for (int64_t k = 0; k < n; k++)
         if (b->s.below[i])
             hone_element_set_int(t->dtype, t->data, k, row_random() % b->s.below[i]);
+        else if (b->s.hides[i])
+            hone_element_set_double(t->dtype, t->data, k, hidden(t->dtype));
         else if (t->dtype == HONE_BOOL)
             ((uint8_t *)t->data)[k] = row_random() & 1;
 }
@@ -464,7 +475,9 @@ static hone_status run_case(bench *b, const row_case *c, float *first, float *be
     compile_all(b);
     for (int which = 0; which < most_of(b); which++) {
         float us;
-        HONE_TRY(run_choice(b, which, &us));
+        const hone_status st = run_choice(b, which, &us);
+        if (st != HONE_OK)
+            return hone_while(st, "running %s", hone_candidate_name(choose(b, 0, which)));
         if (b->prints_all)
             printf("    %7.2f %7.2f  %s\n", us, choose(b, 0, which)->us,
                    hone_candidate_name(choose(b, 0, which)));
@@ -515,6 +528,8 @@ static void run_cases(bench *b)
         run_chosen(b, &(product_case){row_cases[i], TRIES, false});
     for (int i = 0; i < PRODUCT_CASES; i++)
         run_chosen(b, &product_cases[i]);
+    for (int i = 0; i < ATTENTION_CASES; i++)
+        run_chosen(b, &attention_cases[i]);
 }
 
 static hone_status open_all(bench *b, const char *label)

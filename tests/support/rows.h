@@ -12,7 +12,8 @@
 #include "op/infer.h"
 
 /* Inputs, separated by ';': "f16 2x3" random data, "f16 2x3 const" random data that the lowering
- * sees, "i64 7x9 <1000" random below, "i64 [0,2]" a constant, "-" absent. */
+ * sees, "i64 7x9 <1000" random below, "i64 [0,2]" a constant, "f32 4x8 ~" what masks hide with
+ * (0, the lowest number, -inf), "-" absent. */
 typedef struct row_case {
     const char *op, *attrs, *in;
     int n_out;
@@ -113,6 +114,7 @@ typedef struct row_step {
     hone_tensor in[ROW_TENSORS], out[ROW_TENSORS]; /* data of constants alone */
     const hone_tensor *ins[ROW_TENSORS], *outs[ROW_TENSORS];
     int64_t below[ROW_TENSORS];
+    bool hides[ROW_TENSORS];
     hone_lower lower;
 } row_step;
 
@@ -178,6 +180,7 @@ static void row_input(hone_arena *arena, const char *text, size_t n, row_step *s
             for (char *p = at; *p && *p != '<' && *p != ' '; p += *p == 'x')
                 t->shape.dim[t->shape.rank++] = strtoll(p, &p, 10);
             s->below[s->n_in] = below ? strtoll(below + 1, NULL, 10) : 0;
+            s->hides[s->n_in] = strchr(at, '~') != NULL;
             if (strstr(at, "const"))
                 row_fill(arena, t, t->shape.rank > 1 ? 0.1 : 1);
         }

@@ -1,0 +1,466 @@
+/* Attention on the tensor cores: softmax(q * k' * scale + mask) * v for BM queries of one head a block; scores and
+ * weights never leave the registers.
+ *
+ * The block's warps are WM along the queries and WN along the keys. Tiles of BN keys and their values come through a
+ * ring of STAGES slots; where that holds all of them, everything is requested at once and nothing is ever rescaled.
+ * Each warp keeps the largest score, the sum of weights and the weighted values of its own keys (online softmax), and
+ * the WN parts meet at the end in one order: no barrier stands between the two products. With one sequence a layer is
+ * all latency, and many blocks of 16 queries whose keys are spread over the warps are what fills the device.
+ *
+ * float32 operands are rounded to tf32. A weight's place in the fragment of the second product is its place in that of
+ * the first: the keys of a step are taken in the order that makes it so. Rows have an odd number of 16-byte chunks in
+ * shared memory, so that eight rows of a chunk fall into eight groups of banks. Source: FlashAttention (2205.14135,
+ * 2307.08691) for the recurrence; fragments follow the PTX manual.
+ *
+ * Knobs: attention.cuh, and BM, BN, WM, WN, STAGES. Grid: blocks of queries, heads, batches.
+ * Limits: compute capability 8.0; rows begin at multiples of 16 bytes and D, DV are whole multiples of them. */
+#include "device.cuh"
+#include "attention.cuh"
+
+constexpr int LANES = 16 / sizeof(T), THREADS = 32 * WM * WN;
+constexpr int MT = BM / WM / 16; /* fragments of a warp's queries */
+constexpr int KN = BN / WN, NT = KN / 8;
+constexpr int STEPS = (D + 2 * LANES - 1) / (2 * LANES), V_STEPS = (DV + 2 * LANES - 1) / (2 * LANES);
+constexpr int OT = V_STEPS * LANES / 4; /* fragments of an answer */
+constexpr int PITCH = (2 * STEPS + 1) * 16, V_PITCH = (2 * V_STEPS + 1) * 16; /* bytes of a row */
+constexpr int TILES = (KEYS + BN - 1) / BN;
+constexpr int K_AT = BM * PITCH, V_AT = K_AT + STAGES * BN * PITCH, END = V_AT + STAGES * BN * V_PITCH;
+constexpr int PART_PITCH = OT * 8 + 8, PART_BYTES = WN * BM * (PART_PITCH + 2) * 4; /* with a row's stats */
+constexpr int PART_AT = PART_BYTES <= V_AT ? 0 : END; /* over queries and keys, when all have read them */
+constexpr bool IS_KEPT = MT * STEPS <= 16;             /* the queries stay in registers */
+/* Nothing but a positive scale is between a product and its weight: the scale is then part of the exponent's. */
+constexpr bool IS_PLAIN = (!HAS_MASK || sizeof(TM) == 1) && SOFTCAP == 0 && SCALE > 0;
+constexpr float LOG2E = 1.4426950408889634f, UNIT = IS_PLAIN ? SCALE * LOG2E : LOG2E;
+constexpr bool HAS_EDGES = LEFT >= 0 || RIGHT >= 0 || HAS_LENGTHS || KEYS % BN != 0;
+constexpr int BIAS_ROWS = HAS_MASK ? (mask_at(2) == 0 ? 1 : MT * 2) : 0;
+
+static_assert(BM % (16 * WM) == 0 && BN % (16 * WN) == 0, "a warp's tile is at least 16 x 16");
+static_assert(D % LANES == 0 && DV % LANES == 0, "rows are multiples of 16 bytes");
+
+struct warp {
+    int m, n, lane;
+    __device__ warp() : m(threadIdx.x / 32 % WM), n(threadIdx.x / 32 / WM), lane(threadIdx.x % 32)
+    {
+    }
+};
+
+/* ---- copies ---- */
+
+/* ROWS rows from `first` to shared memory; rows from `end` on and chunks behind the head become zeros. */
+template <int ROWS, int ENTRIES, typename F> __device__ inline void copy_rows(u32 to, int first, int end, F row_at)
+{
+    constexpr int CHUNKS = ENTRIES / LANES, PADDED = (CHUNKS + 1) / 2 * 2;
+#pragma unroll
+    for (int i = 0; i < (ROWS * PADDED + THREADS - 1) / THREADS; i++) {
+        const int item = threadIdx.x + i * THREADS, row = item / PADDED, c = item % PADDED;
+        const bool is_there = first + row < end && (CHUNKS == PADDED || c < CHUNKS);
+        if (ROWS * PADDED % THREADS == 0 || row < ROWS)
+            copy16(to + (u32)(row * (PADDED + 1) + c) * 16, row_at(is_there ? first + row : 0) + (is_there ? c * LANES : 0),
+                   is_there);
+    }
+}
+
+/* Tile numbers count from the block's first; those from `count` on are empty groups. */
+struct ring {
+    const place &p;
+    u32 at;
+    int first_tile, count;
+
+    __device__ ring(const place &p, u32 at) : p(p), at(at)
+    {
+        first_tile = p.begin() / BN;
+        count = max((p.end(BM) + BN - 1) / BN - first_tile, 0);
+    }
+    __device__ int key_of(int tile) const
+    {
+        return (first_tile + tile) * BN;
+    }
+    __device__ void load_q() const
+    {
+        copy_rows<BM, D>(at, p.first, SQ, [&](int row) { return p.q + row * (int)q_at(3); });
+    }
+    __device__ void load_k(int tile) const
+    {
+        if (tile < count)
+            copy_rows<BN, D>(at + K_AT + tile % STAGES * (BN * PITCH), key_of(tile), p.limit,
+                             [&](int token) { return p.key(token); });
+        copy_commit();
+    }
+    __device__ void load_v(int tile) const
+    {
+        if (tile < count)
+            copy_rows<BN, DV>(at + V_AT + tile % STAGES * (BN * V_PITCH), key_of(tile), p.limit,
+                              [&](int token) { return p.value(token); });
+        copy_commit();
+    }
+};
+
+/* ---- scores ---- */
+
+struct queries {
+    u32 f[IS_KEPT ? STEPS : 1][MT][4];
+    u32 at;
+
+    __device__ queries(u32 shared, const warp &me)
+        : at(shared + (u32)(me.m * MT * 16 + me.lane % 16) * PITCH + me.lane / 16 * 16)
+    {
+    }
+    __device__ void load(u32 (&to)[MT][4], int step) const
+    {
+#pragma unroll
+        for (int i = 0; i < MT; i++) {
+            load_matrices(to[i], at + i * 16 * PITCH + step * 32);
+            round_fragment<T>(to[i]);
+        }
+    }
+    __device__ void keep()
+    {
+        if constexpr (IS_KEPT)
+#pragma unroll
+            for (int s = 0; s < STEPS; s++)
+                load(f[s], s);
+    }
+};
+
+/* keys: of the warp's first key in shared memory. */
+__device__ inline void multiply_keys(float (&s)[MT][NT][4], queries &q, u32 keys, const warp &me)
+{
+    const u32 at = keys + (u32)(me.lane % 8 + me.lane / 16 * 8) * PITCH + me.lane / 8 % 2 * 16;
+
+#pragma unroll
+    for (int step = 0; step < STEPS; step++) {
+        u32(&a)[MT][4] = q.f[IS_KEPT ? step : 0];
+        if constexpr (!IS_KEPT)
+            q.load(a, step);
+#pragma unroll
+        for (int j = 0; j < NT / 2; j++) {
+            u32 b[4];
+            load_matrices(b, at + j * 16 * PITCH + step * 32);
+            round_fragment<T>(b);
+#pragma unroll
+            for (int i = 0; i < MT; i++) {
+                multiply(s[i][j * 2], a[i], b[0], b[1], T());
+                multiply(s[i][j * 2 + 1], a[i], b[2], b[3], T());
+            }
+        }
+    }
+}
+
+/* What is added to the warp's scores, requested before they are there. */
+struct biases {
+    float x[BIAS_ROWS ? BIAS_ROWS : 1][NT][2];
+
+    __device__ void load(const place &p, int query, int key)
+    {
+        constexpr bool IS_PAIR = KEYS % 2 == 0 && mask_at(0) % 2 == 0 && mask_at(1) % 2 == 0 && mask_at(2) % 2 == 0;
+#pragma unroll
+        for (int r = 0; r < BIAS_ROWS; r++) {
+            const TM *row = p.mask + (i64)min(query + r * 8, SQ - 1) * mask_at(2);
+#pragma unroll
+            for (int j = 0; j < NT; j++) {
+                const int at = key + j * 8;
+                decltype(pack<2, TM>::in) pair = {};
+                if (IS_PAIR && at < KEYS)
+                    pair = *(const decltype(pack<2, TM>::in) *)(row + at);
+                if (!IS_PAIR && at < KEYS)
+                    pair.e[0] = row[at];
+                if (!IS_PAIR && at + 1 < KEYS)
+                    pair.e[1] = row[at + 1];
+                x[r][j][0] = bias_of(pair.e[0]);
+                x[r][j][1] = bias_of(pair.e[1]);
+            }
+        }
+    }
+};
+
+__device__ inline void finish_scores(float (&s)[MT][NT][4], const biases &b)
+{
+#pragma unroll
+    for (int i = 0; i < MT; i++)
+#pragma unroll
+        for (int j = 0; j < NT; j++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+                if (!IS_PLAIN)
+                    s[i][j][e] = score_of(s[i][j][e]);
+                if (HAS_MASK)
+                    s[i][j][e] = with_bias(s[i][j][e], b.x[BIAS_ROWS > 1 ? i * 2 + e / 2 : 0][j][e % 2]);
+            }
+}
+
+/* Whether some query of the warp may not see some key of its tile: most tiles lie within every window. query, key: of
+ * the lane's first element. */
+__device__ inline bool is_cut(const place &p, int query, int key, const warp &me)
+{
+    const int first = query - me.lane / 4, last = first + MT * 16 - 1, first_key = key - me.lane % 4 * 2;
+
+    return HAS_EDGES && !(p.sees(first, first_key + KN - 1) && p.sees(last, first_key));
+}
+
+/* Scores of keys that are not seen become -inf. */
+__device__ inline void hide_scores(float (&s)[MT][NT][4], const place &p, int query, int key)
+{
+#pragma unroll
+    for (int i = 0; i < MT; i++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int own = query + i * 16 + half * 8 + p.offset - key;
+            const int from = LEFT < 0 ? 0 : own - LEFT, to = RIGHT < 0 ? p.limit - key - 1 : min(p.limit - key - 1, own + RIGHT);
+#pragma unroll
+            for (int j = 0; j < NT; j++)
+#pragma unroll
+                for (int e = 0; e < 2; e++)
+                    if (j * 8 + e < from || j * 8 + e > to)
+                        s[i][j][half * 2 + e] = -infinity();
+        }
+}
+
+/* ---- weights and answers ---- */
+
+__device__ inline float exp2_of(float x)
+{
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+/* Where it IS_PLAIN one multiply-add; else the difference comes first: the lowest float is a usual mask. */
+__device__ inline float weight_of(float x, float base)
+{
+    return exp2_of(IS_PLAIN ? x * UNIT - base * UNIT : (x - base) * UNIT);
+}
+
+/* Of a warp: what its own keys came to so far. Each lane has its columns' share of a sum. */
+struct answers {
+    float o[MT][OT][4] = {}, most[MT][2], sum[MT][2] = {};
+
+    __device__ answers()
+    {
+        for (int i = 0; i < MT; i++)
+            most[i][0] = most[i][1] = -infinity();
+    }
+
+    /* Scores become weights. */
+    __device__ void soften(float (&s)[MT][NT][4])
+    {
+#pragma unroll
+        for (int i = 0; i < MT; i++)
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                float top = most[i][half];
+#pragma unroll
+                for (int j = 0; j < NT; j++)
+                    top = fmaxf(top, fmaxf(s[i][j][half * 2], s[i][j][half * 2 + 1]));
+                top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
+                top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2));
+                const float base = base_of(top);
+                if constexpr (TILES > 1) {
+                    const float shrink = weight_of(most[i][half], base);
+                    sum[i][half] *= shrink;
+#pragma unroll
+                    for (int n = 0; n < OT; n++) {
+                        o[i][n][half * 2] *= shrink;
+                        o[i][n][half * 2 + 1] *= shrink;
+                    }
+                }
+                most[i][half] = top;
+#pragma unroll
+                for (int j = 0; j < NT; j++)
+#pragma unroll
+                    for (int e = half * 2; e < half * 2 + 2; e++) {
+                        s[i][j][e] = weight_of(s[i][j][e], base);
+                        sum[i][half] += s[i][j][e];
+                    }
+            }
+    }
+};
+
+__device__ inline u32 pair_of(float lo, float hi, f16)
+{
+    u32 y;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(hi), "f"(lo));
+    return y;
+}
+
+__device__ inline u32 pair_of(float lo, float hi, bf16)
+{
+    u32 y;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(hi), "f"(lo));
+    return y;
+}
+
+/* values: of the warp's first key in shared memory. */
+template <typename U>
+__device__ inline void multiply_values(answers &to, const float (&s)[MT][NT][4], u32 values, const warp &me, U)
+{
+    const u32 at = values + (u32)(me.lane % 16) * V_PITCH + me.lane / 16 * 16;
+
+#pragma unroll
+    for (int k = 0; k < NT / 2; k++) {
+        u32 a[MT][4];
+#pragma unroll
+        for (int i = 0; i < MT; i++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                a[i][e] = pair_of(s[i][k * 2 + e / 2][e % 2 * 2], s[i][k * 2 + e / 2][e % 2 * 2 + 1], U());
+#pragma unroll
+        for (int n = 0; n < V_STEPS; n++) {
+            u32 b[4];
+            load_matrices_transposed(b, at + k * 16 * V_PITCH + n * 32);
+#pragma unroll
+            for (int i = 0; i < MT; i++) {
+                multiply(to.o[i][n * 2], a[i], b[0], b[1], U());
+                multiply(to.o[i][n * 2 + 1], a[i], b[2], b[3], U());
+            }
+        }
+    }
+}
+
+/* tf32: eight keys a step. Element t of a step's first half is key 2t and of its second 2t + 1, as the weights lie. */
+__device__ inline void multiply_values(answers &to, const float (&s)[MT][NT][4], u32 values, const warp &me, float)
+{
+    const u32 at = values + (u32)(me.lane % 4 * 2) * V_PITCH + me.lane / 4 * 4;
+
+#pragma unroll
+    for (int k = 0; k < NT; k++) {
+        u32 a[MT][4];
+#pragma unroll
+        for (int i = 0; i < MT; i++) {
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                a[i][e] = __float_as_uint(s[i][k][e % 2 * 2 + e / 2]);
+            round_fragment<float>(a[i]);
+        }
+#pragma unroll
+        for (int n = 0; n < OT; n++) {
+            u32 b[4] = {};
+            for (int e = 0; e < 2; e++)
+                asm volatile("ld.shared.u32 %0, [%1];"
+                             : "=r"(b[e])
+                             : "r"(at + (k * 8 + e) * V_PITCH + n * 32)
+                             : "memory");
+            round_fragment<float>(b);
+#pragma unroll
+            for (int i = 0; i < MT; i++)
+                multiply(to.o[i][n], a[i], b[0], b[1], 0.0f);
+        }
+    }
+}
+
+/* ---- the end: WN parts become one ---- */
+
+__device__ inline void hand_over(answers &from, float *part, const warp &me)
+{
+    float2 *stats = (float2 *)(part + WN * BM * PART_PITCH);
+
+#pragma unroll
+    for (int i = 0; i < MT; i++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int row = me.n * BM + (me.m * MT + i) * 16 + half * 8 + me.lane / 4;
+            float sum = from.sum[i][half];
+            sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+            sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+            if (me.lane % 4 == 0)
+                stats[row] = {from.most[i][half], sum};
+#pragma unroll
+            for (int n = 0; n < OT; n++)
+                *(float2 *)(part + row * PART_PITCH + n * 8 + me.lane % 4 * 2) = {from.o[i][n][half * 2],
+                                                                                 from.o[i][n][half * 2 + 1]};
+        }
+}
+
+__device__ inline void combine(const place &p, const float *part)
+{
+    constexpr int PIECES = DV / LANES;
+    const float2 *stats = (const float2 *)(part + WN * BM * PART_PITCH);
+
+#pragma unroll
+    for (int i = 0; i < (BM * PIECES + THREADS - 1) / THREADS; i++) {
+        const int item = threadIdx.x + i * THREADS, row = item / PIECES, c = item % PIECES * LANES;
+        if (row >= BM || p.first + row >= SQ)
+            continue;
+        float most = -infinity(), sum = 0, v[LANES] = {};
+#pragma unroll
+        for (int n = 0; n < WN; n++)
+            most = fmaxf(most, stats[n * BM + row].x);
+#pragma unroll
+        for (int n = 0; n < WN; n++) {
+            const float2 s = stats[n * BM + row];
+            const float by = weight_of(s.x, base_of(most));
+            float o[LANES];
+            load_pack<LANES, 1>(o, part + (n * BM + row) * PART_PITCH + c);
+            sum += s.y * by;
+#pragma unroll
+            for (int k = 0; k < LANES; k++)
+                v[k] += o[k] * by;
+        }
+        const float by = sum == 0 ? 0 : 1 / sum;
+#pragma unroll
+        for (int k = 0; k < LANES; k++)
+            v[k] *= by;
+        store_pack<LANES>(p.y + (i64)(p.first + row) * y_at(3) + c, v);
+    }
+}
+
+/* ---- all of it ---- */
+
+__device__ inline void attend(answers &to, const ring &from, const place &p, const warp &me)
+{
+    const int row = p.first + me.m * MT * 16 + me.lane / 4, column = me.n * KN + me.lane % 4 * 2;
+    queries q(from.at, me);
+
+    from.load_q();
+#pragma unroll
+    for (int i = 0; i < STAGES; i++) {
+        from.load_k(i);
+        from.load_v(i);
+    }
+    for (int tile = 0; tile < from.count; tile++) {
+        const u32 slot = tile % STAGES;
+        float s[MT][NT][4] = {};
+        biases b;
+        b.load(p, row, from.key_of(tile) + column);
+        if (tile == 0) {
+            copy_wait<2 * STAGES - 1>();
+            __syncthreads();
+            q.keep();
+        } else { /* all have used the last tile's values */
+            copy_wait<2 * STAGES - 2>();
+            __syncthreads();
+            from.load_v(tile + STAGES - 1);
+        }
+        multiply_keys(s, q, from.at + K_AT + (slot * BN + me.n * KN) * PITCH, me);
+        finish_scores(s, b);
+        if (is_cut(p, row, from.key_of(tile) + column, me))
+            hide_scores(s, p, row, from.key_of(tile) + column);
+        to.soften(s);
+        copy_wait<2 * STAGES - 2>();
+        __syncthreads(); /* all have used this tile's keys */
+        from.load_k(tile + STAGES);
+        multiply_values(to, s, from.at + V_AT + (slot * BN + me.n * KN) * V_PITCH, me, T());
+    }
+    copy_wait<0>();
+    if (from.count == 0) /* the parts go where queries may still arrive */
+        __syncthreads();
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+    attention(const T *q, const T *k, const T *v, T *y, const TM *mask, const i64 *lengths, const T *past_k,
+              const T *past_v)
+{
+    const arguments x = {q, k, v, y, mask, lengths, past_k, past_v};
+    extern __shared__ uint4 shared[];
+    float *part = (float *)((char *)shared + PART_AT);
+
+    let_successor_begin();
+    place p(x, BM);
+    const warp me;
+    wait_for_predecessor();
+    p.read_length(x);
+    answers all;
+    attend(all, ring(p, shared_address(shared)), p, me);
+    hand_over(all, part, me);
+    __syncthreads();
+    combine(p, part);
+}

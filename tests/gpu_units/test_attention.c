@@ -1,0 +1,140 @@
+/* Attention is offered for every case, within the limits of the kernels, and candidates compile for
+ * the architectures that they were offered to. Without NVRTC the latter is skipped, with the
+ * reason. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "support/attention.h"
+#include "support/compile.h"
+
+static const hone_nvrtc *nvrtc;
+static hone_arena *arena;
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (hone_nvrtc_open(&nvrtc) != HONE_OK)
+        printf("SKIP %s\n", hone_message());
+    return hone_arena_create(NULL, 0, &arena);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    hone_arena_destroy(arena);
+    return 0;
+}
+
+static const hone_candidate *lowered(const product_case *p, int arch)
+{
+    hone_gpu_facts facts = compile_archs[arch].facts;
+    row_step s;
+
+    facts.allows_tf32 = p->tf32;
+    if (row_lower(arena, &p->c, facts, &s) != HONE_OK)
+        fail_msg("%s(%s): %s", p->c.op, p->c.in, hone_message());
+    return s.lower.first;
+}
+
+static void test_attention_is_offered(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ATTENTION_CASES; i++)
+        for (int a = 0; a < COMPILE_ARCHS; a++) {
+            const hone_candidate *c = lowered(&attention_cases[i], a);
+            if (!c)
+                fail_msg("%s for %s: nothing is offered", attention_cases[i].c.in,
+                         compile_archs[a].name);
+            for (; c; c = c->next) {
+                assert_in_range(c->block[0] * c->block[1], 32, 1024);
+                assert_true(c->shared_bytes <= (uint32_t)compile_archs[a].facts.shared_bytes);
+                assert_true(c->grid[0] > 0);
+            }
+        }
+}
+
+/* Tensor cores where types, alignment and device have them. */
+static void test_attention_chooses_a_kernel(void **state)
+{
+    static const struct {
+        product_case p;
+        int arch;
+        const char *kernel;
+    } rows[] = {
+        {{{"attention", "", "f16 1x2x9x64; f16 1x2x9x64; f16 1x2x9x64", 1}, 0, false},
+         COMPILE_H100,
+         "attention"},
+        {{{"attention", "", "f16 1x2x9x64; f16 1x2x9x64; f16 1x2x9x64", 1}, 0, false},
+         0,
+         "attention_simt"},
+        {{{"attention", "", "f16 1x2x9x60; f16 1x2x9x60; f16 1x2x9x60", 1}, 0, false},
+         COMPILE_H100,
+         "attention_simt"},
+        {{{"attention", "", "f32 1x2x9x60; f32 1x2x9x60; f32 1x2x9x60", 1}, 0, false},
+         COMPILE_H100,
+         "attention_simt"},
+        {{{"attention", "", "f32 1x2x9x60; f32 1x2x9x60; f32 1x2x9x60", 1}, 0, true},
+         COMPILE_H100,
+         "attention"},
+        {{{"attention", "q_num_heads=2, kv_num_heads=2, head_size=64, k_at=132, v_at=264",
+           "f16 1x9x392; f16 1x9x392; f16 1x9x392", 1},
+          0,
+          false},
+         COMPILE_H100,
+         "attention_simt"},
+    };
+
+    (void)state;
+    for (int i = 0; i < HONE_COUNT(rows); i++)
+        assert_string_equal(lowered(&rows[i].p, rows[i].arch)->kernel->name, rows[i].kernel);
+}
+
+static void test_attention_declines(void **state)
+{
+    static const row_case none[] = {
+        {"attention", "", "f32 1x2x9x64; f32 1x2x9x64; f32 1x2x9x64", 4},  /* the scores, too */
+        {"attention", "", "f16 1x2x9x64; f32 1x2x9x64; f16 1x2x9x64", 1},  /* mixed types */
+        {"attention", "", "f32 1x2x9x64; f32 1x2x0x64; f32 1x2x0x64", 1},  /* no keys */
+        {"attention", "", "f32 1x1x9x64; f32 1x1x9x64; f32 1x1x9x640", 1}, /* large values */
+    };
+
+    (void)state;
+    for (int i = 0; i < HONE_COUNT(none); i++)
+        assert_null(lowered(&(product_case){none[i], 0, false}, COMPILE_H100));
+}
+
+/* Each case's first for two architectures in turn; all tiles of two cases. */
+static void test_attention_compiles(void **state)
+{
+    static compile_cell cells[ATTENTION_CASES * 2 + 64];
+    int n = 0;
+
+    (void)state;
+    if (!nvrtc)
+        skip();
+    for (int i = 0; i < ATTENTION_CASES; i++)
+        for (int k = 0; k < 2; k++) {
+            const product_case *p = &attention_cases[i];
+            const int arch = (i + k * COMPILE_H100) % COMPILE_ARCHS;
+            cells[n++] = (compile_cell){p->c.in, hone_candidate_text(lowered(p, arch)), arch};
+        }
+    for (int i = 0; i < 2; i++)
+        for (const hone_candidate *c = lowered(&attention_cases[i], COMPILE_H100); c; c = c->next)
+            cells[n++] =
+                (compile_cell){hone_candidate_name(c), hone_candidate_text(c), COMPILE_H100};
+    compile_all(nvrtc, cells, n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_attention_is_offered),
+        cmocka_unit_test(test_attention_chooses_a_kernel),
+        cmocka_unit_test(test_attention_declines),
+        cmocka_unit_test(test_attention_compiles),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
