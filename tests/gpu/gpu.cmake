@@ -19,3 +19,9 @@ target_include_directories(hone_gpu_rows PRIVATE ${PROJECT_SOURCE_DIR}/src ${CMA
 target_link_libraries(hone_gpu_rows PRIVATE hone_build_static)
 add_test(NAME gpu_rows COMMAND hone_gpu_rows cuda quick)
 set_tests_properties(gpu_rows PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+
+add_executable(hone_gpu_engine gpu/engine.c)
+target_include_directories(hone_gpu_engine PRIVATE ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(hone_gpu_engine PRIVATE hone_build_static)
+add_test(NAME gpu_engine COMMAND hone_gpu_engine cuda quick)
+set_tests_properties(gpu_engine PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
