@@ -286,7 +286,8 @@ HONE_API hone_status hone_context_prepare(hone_context *context);
 /// Gives one inference to `stream` (a CUstream or cudaStream_t; NULL: the context's own) and
 /// returns without waiting for it. The inference may use its bindings until the stream has got past
 /// it. Where the plan has steps on the CPU, or a binding is ordinary host memory, it waits for
-/// those. On a plan for the CPU it is hone_context_run.
+/// those. On a plan for the CPU it is hone_context_run. All runs of a context use the same
+/// activations: where they are given to several streams, the caller orders these.
 ///
 /// Errors   as hone_context_run. HONE_ERR_STATE: an error of the device that cannot be recovered
 ///          from came before; every call of the context says so

@@ -101,10 +101,19 @@ static hone_status check_index(const hone_context *c, int binding)
     return HONE_OK;
 }
 
-hone_status hone_context_bind(hone_context *c, int binding, void *data, size_t size)
+void hone_context_point_binding(hone_context *c, uint32_t binding)
 {
     const hone_plan *p = hone_context_plan(c);
+    const uint32_t owner = hone_plan_root(p, p->bindings[binding].value);
 
+    point_value(c, owner);
+    for (uint32_t i = 0; i < p->n_values; i++)
+        if (p->values[i].storage == HONE_STORAGE_ALIAS && p->values[i].offset == owner)
+            point_value(c, i);
+}
+
+hone_status hone_context_bind(hone_context *c, int binding, void *data, size_t size)
+{
     HONE_TRY(check_index(c, binding));
     HONE_TRY(hone_gpu_check(c));
     hone_slot *slot = &c->slots[binding];
@@ -112,13 +121,8 @@ hone_status hone_context_bind(hone_context *c, int binding, void *data, size_t s
     slot->bound_size = data ? size : 0;
     if (c->gpu)
         HONE_TRY(hone_gpu_place_binding(c, (uint32_t)binding));
-    if (!c->is_ready)
-        return HONE_OK;
-    const uint32_t owner = hone_plan_root(p, p->bindings[binding].value);
-    point_value(c, owner);
-    for (uint32_t i = 0; i < p->n_values; i++)
-        if (p->values[i].storage == HONE_STORAGE_ALIAS && p->values[i].offset == owner)
-            point_value(c, i);
+    if (c->is_ready)
+        hone_context_point_binding(c, (uint32_t)binding);
     return HONE_OK;
 }
 

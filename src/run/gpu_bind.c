@@ -138,6 +138,7 @@ hone_status hone_gpu_place_binding(hone_context *c, uint32_t binding)
 static hone_status complete(hone_context *c, uint32_t binding)
 {
     hone_gpu_binding *b = &c->gpu->bindings[binding];
+    const uintptr_t before = b->used;
 
     choose_used(c, binding); /* what is lent may have grown */
     if (!b->shown && b->need != HONE_GPU_HOST && !c->engine->plan->bindings[binding].is_input)
@@ -151,6 +152,8 @@ static hone_status complete(hone_context *c, uint32_t binding)
             HONE_TRY(take_host(c, binding));
     }
     choose_used(c, binding);
+    if (b->used != before)
+        hone_context_point_binding(c, binding);
     if (b->is_copied && b->shown_place == HONE_CUDA_PAGEABLE)
         HONE_TRY(hone_gpu_staging(c));
     return HONE_OK;

@@ -12,7 +12,6 @@ static hone_status prepare(hone_context *c)
         HONE_TRY(hone_context_resolve(c));
     HONE_TRY(hone_context_lend_missing(c));
     HONE_TRY(hone_gpu_place_bindings(c));
-    HONE_TRY(hone_context_point(c));
     HONE_TRY(hone_context_check_bindings(c));
     return hone_gpu_choose_replay(c);
 }

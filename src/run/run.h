@@ -92,6 +92,8 @@ void hone_context_extents_of_profile(hone_context *context, bool max);
 
 /* bind.c: data pointers of all values from the slots, the arena and the weights. */
 hone_status hone_context_point(hone_context *context);
+/* The same for the values that show a binding, once its memory has changed. */
+void hone_context_point_binding(hone_context *context, uint32_t binding);
 /* Gives value `index` room for its present shape. */
 hone_status hone_context_make_room(hone_context *context, uint32_t index);
 hone_status hone_context_grow(void *context, hone_tensor *tensor,

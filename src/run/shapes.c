@@ -195,6 +195,8 @@ hone_status hone_context_resolve(hone_context *c)
     HONE_TRY(hone_context_check_shapes(c));
     HONE_TRY(grow_scratch(c, hone_context_scratch_need(c)));
     c->is_ready = true;
+    if (c->gpu)
+        c->gpu->replay = NULL; /* to be chosen for these shapes */
     return HONE_OK;
 }
 

@@ -128,11 +128,11 @@ static hone_status open_subject(subject *s, hone_model *model)
 
     allocator = faulty_allocator(&s->counts);
     HONE_TRY_OUT(hone_build(model, NULL, &cpu));
-    HONE_TRY_OUT(hone_build(model,
-                            HONE_BUILD_OPTIONS(.device = device_text, .tune = HONE_TUNE_NONE,
-                                               .no_tf32 = true,
-                                               .allow = s->is_fp16 ? HONE_FP16 : HONE_FP32),
-                            &s->plan));
+    HONE_TRY_OUT(
+        hone_build(model,
+                   HONE_BUILD_OPTIONS(.device = device_text, .tune = HONE_TUNE_NONE,
+                                      .no_tf32 = true, .allow = s->is_fp16 ? HONE_FP16 : HONE_FP32),
+                   &s->plan));
     HONE_TRY_OUT(describe(s));
     HONE_TRY_OUT(reference(s, cpu));
     HONE_TRY_OUT(hone_engine_create(
@@ -219,11 +219,9 @@ static void drop(buffers *b)
 static hone_status bind(hone_context *c, const buffers *b)
 {
     for (int i = 0; i < b->s->n; i++)
-        HONE_TRY(hone_context_bind(c, i,
-                                   b->place == HONE_CUDA_DEVICE
-                                       ? (void *)(uintptr_t)b->device[i].at
-                                       : b->host[i],
-                                   b->s->size[i]));
+        HONE_TRY(hone_context_bind(
+            c, i, b->place == HONE_CUDA_DEVICE ? (void *)(uintptr_t)b->device[i].at : b->host[i],
+            b->s->size[i]));
     return HONE_OK;
 }
 
@@ -238,8 +236,8 @@ static hone_status load(buffers *b, int seed)
         else
             memset(b->host[i], 0xA5, s->size[i]);
         if (b->place == HONE_CUDA_DEVICE)
-            HONE_TRY(HONE_CU(device, cuMemcpyHtoDAsync, b->device[i].at, b->host[i], s->size[i],
-                             NULL));
+            HONE_TRY(
+                HONE_CU(device, cuMemcpyHtoDAsync, b->device[i].at, b->host[i], s->size[i], NULL));
     }
     return hone_cuda_stream_wait(device, NULL);
 }
@@ -551,6 +549,36 @@ static hone_status row_profile(subject *s, hone_context *c)
     return sum > 0 ? HONE_OK : wrong("%s: the profile's steps took %g ms", s->name, sum);
 }
 
+/* From a plan's bytes to the first answer, where the device's context is there already. */
+static hone_status row_load(subject *s, hone_context *unused)
+{
+    hone_plan *plan = NULL;
+    hone_engine *engine = NULL;
+    hone_context *c = NULL;
+    double at[4];
+    size_t size;
+    hone_status st;
+
+    (void)unused;
+    const void *data = hone_plan_data(s->plan, &size);
+    at[0] = now_us();
+    HONE_TRY_OUT(hone_plan_load(data, size, NULL, &plan));
+    HONE_TRY_OUT(hone_engine_create(plan, HONE_ENGINE_OPTIONS(.device = device_text), &engine));
+    at[1] = now_us();
+    HONE_TRY_OUT(hone_context_create(engine, NULL, &c));
+    at[2] = now_us();
+    HONE_TRY_OUT(hone_context_run(c));
+    at[3] = now_us();
+    SAW(s, "engine %.1f ms, context %.1f ms, first run %.1f ms; plan %.1f MB",
+        (at[1] - at[0]) * 1e-3, (at[2] - at[1]) * 1e-3, (at[3] - at[2]) * 1e-3,
+        (double)size * 1e-6);
+out:
+    hone_context_destroy(c);
+    hone_engine_destroy(engine);
+    hone_plan_destroy(plan);
+    return st;
+}
+
 typedef struct row {
     const char *name;
     hone_status (*run)(subject *s, hone_context *context);
@@ -559,7 +587,7 @@ typedef struct row {
 static const row rows[] = {
     {"answers", row_answers}, {"bindings", row_bindings}, {"moving", row_moving},
     {"bits", row_bits},       {"profile", row_profile},   {"steady", row_steady},
-    {"streams", row_streams},
+    {"streams", row_streams}, {"load", row_load},
 };
 
 /* ---- main ------------------------------------------------------------------------------------ */

@@ -152,6 +152,48 @@ static hone_plan *mixed_plan(void **data)
     return end_plan(&p, data);
 }
 
+/* y = c ? relu(x) + w : relu(relu(x)); c is a float32 whose first byte counts. */
+static hone_plan *branch_plan(void **data)
+{
+    const uint32_t none = HONE_REF_ABSENT, gpu = HONE_VALUE_DEVICE;
+    plan_bytes p = {0};
+    const uint32_t w = begin_plan(&p);
+    const uint32_t x = plan_value(&p, "x", HONE_STORAGE_INPUT, 0, gpu, N);
+    const uint32_t c = plan_value(&p, "c", HONE_STORAGE_INPUT, 1, 0, 1);
+    const uint32_t y = plan_value(&p, "y", HONE_STORAGE_OUTPUT, 2, gpu, N);
+    const uint32_t t = plan_value(&p, "t", HONE_STORAGE_ARENA, 0, gpu, N);
+
+    plan_binding(&p, x, true, N);
+    plan_binding(&p, c, true, 1);
+    plan_binding(&p, y, false, N);
+    launch_relu(&p, plan_step(&p, HONE_STEP_LAUNCH, "relu", x, none, t), x, t);
+    plan_jump(&p, c, 4);
+    launch_add(&p, plan_step(&p, HONE_STEP_LAUNCH, "add", t, w, y), t, w, y);
+    plan_jump(&p, none, 5);
+    launch_relu(&p, plan_step(&p, HONE_STEP_LAUNCH, "relu", t, none, y), t, y);
+    return end_plan(&p, data);
+}
+
+/* y = relu(x) on the device; v = -u on the CPU, of any length to 64. */
+static hone_plan *open_plan(void **data)
+{
+    plan_bytes p = {0};
+    begin_plan(&p);
+    plan_symbol(&p, "n", 1, 64);
+    const uint32_t x = plan_value(&p, "x", HONE_STORAGE_INPUT, 0, HONE_VALUE_DEVICE, N);
+    const uint32_t u = plan_open_value(&p, "u", HONE_STORAGE_INPUT, 1, 0, 64);
+    const uint32_t y = plan_value(&p, "y", HONE_STORAGE_OUTPUT, 2, HONE_VALUE_DEVICE, N);
+    const uint32_t v = plan_open_value(&p, "v", HONE_STORAGE_OUTPUT, 3, 0, 64);
+
+    plan_binding(&p, x, true, N);
+    plan_open_binding(&p, u, true, 1, 64);
+    plan_binding(&p, y, false, N);
+    plan_open_binding(&p, v, false, 1, 64);
+    launch_relu(&p, plan_step(&p, HONE_STEP_LAUNCH, "relu", x, HONE_REF_ABSENT, y), x, y);
+    plan_step(&p, HONE_STEP_KERNEL, "neg", u, HONE_REF_ABSENT, v);
+    return end_plan(&p, data);
+}
+
 /* ---- memory of the caller's, of every kind ---- */
 
 typedef enum where {
@@ -417,6 +459,56 @@ static void test_gpu_run_allocates_nothing(void **state)
     assert_int_equal(f.live, 0);
 }
 
+static void test_gpu_run_keeps_graphs_of_16_shapes(void **state)
+{
+    rig r = open_rig(open_plan, HONE_CONTEXT_OPTIONS(.threads = 1));
+    hone_tensor x, y, u, v;
+
+    (void)state;
+    for (int round = 0; round < 3; round++)
+        for (int n = 1; n <= 20; n++) {
+            OK(hone_context_set_shape(r.context, 1, &(hone_dims){1, {n}}));
+            OK(hone_context_data(r.context, 0, &x));
+            OK(hone_context_data(r.context, 1, &u));
+            fill(x.data, n);
+            for (int i = 0; i < n; i++)
+                ((float *)u.data)[i] = (float)(i - n);
+            OK(hone_context_run(r.context));
+            OK(hone_context_data(r.context, 2, &y));
+            OK(hone_context_data(r.context, 3, &v));
+            assert_int_equal(v.shape.dim[0], n);
+            assert_true(((float *)v.data)[0] == (float)n);
+            assert_true(((float *)y.data)[0] == HONE_MAX(((float *)x.data)[0], 0.0f));
+            assert_int_equal(fake.live[FAKE_EXEC], round || n > 16 ? 16 : n);
+        }
+    const int graphs = fake.calls;
+    OK(hone_context_set_shape(r.context, 1, &(hone_dims){1, {12}}));
+    OK(hone_context_prepare(r.context));
+    assert_true(fake.calls - graphs < 10); /* kept since its last run */
+    close_rig(&r);
+}
+
+static void test_gpu_run_branches(void **state)
+{
+    rig r = open_rig(branch_plan, HONE_CONTEXT_OPTIONS(.threads = 1));
+    float x[N], y[N], c[1];
+
+    (void)state;
+    for (int n = 0; n < 4; n++) {
+        fill(x, n);
+        memset(c, n % 2, sizeof c);
+        OK(hone_context_write(r.context, 0, x, sizeof x));
+        OK(hone_context_write(r.context, 1, c, sizeof c));
+        fake_launches = 0;
+        OK(hone_context_run(r.context));
+        assert_int_equal(fake_launches, 2);
+        OK(hone_context_read(r.context, 2, y, sizeof y));
+        for (int i = 0; i < N; i++)
+            assert_true(y[i] == (x[i] > 0 ? x[i] : 0) + (n % 2 ? (float)i : 0));
+    }
+    close_rig(&r);
+}
+
 /* ---- times, profile, energy ---- */
 
 static void test_gpu_run_times(void **state)
@@ -655,6 +747,8 @@ int main(void)
         cmocka_unit_test(test_gpu_run_unbound_output_has_a_place),
         cmocka_unit_test(test_gpu_run_changes_nodes_of_moved_bindings),
         cmocka_unit_test(test_gpu_run_allocates_nothing),
+        cmocka_unit_test(test_gpu_run_keeps_graphs_of_16_shapes),
+        cmocka_unit_test(test_gpu_run_branches),
         cmocka_unit_test(test_gpu_run_times),
         cmocka_unit_test(test_gpu_run_profile),
         cmocka_unit_test(test_gpu_run_chooses_a_target),

@@ -53,10 +53,38 @@ static inline uint32_t plan_value(plan_bytes *p, const char *name, hone_storage 
     return p->n_values++;
 }
 
+/* The same with an open extent: symbol `symbol` between min and max. */
+static inline uint32_t plan_open_value(plan_bytes *p, const char *name, hone_storage storage,
+                                       uint64_t offset, uint32_t symbol, int64_t max)
+{
+    const uint32_t v = plan_value(p, name, storage, offset, 0, max);
+    hone_text *values = &p->sections[HONE_SECTION_VALUES];
+    const int64_t extent = INT64_MIN + 1 + symbol;
+
+    memcpy(values->data + v * sizeof(hone_plan_value) + offsetof(hone_plan_value, dim), &extent,
+           sizeof extent);
+    return v;
+}
+
+static inline void plan_symbol(plan_bytes *p, const char *name, int64_t min, int64_t max)
+{
+    const hone_plan_extent e = {
+        .kind = HONE_EXTENT_SYMBOL, .name = plan_text(p, name), .min = min, .opt = min, .max = max};
+    plan_put(p, HONE_SECTION_EXTENTS, &e, sizeof e);
+}
+
 static inline void plan_binding(plan_bytes *p, uint32_t value, bool is_input, int64_t n)
 {
     const hone_plan_binding_record b = {
         .value = value, .is_input = is_input, .min = {n}, .opt = {n}, .max = {n}};
+    plan_put(p, HONE_SECTION_BINDINGS, &b, sizeof b);
+}
+
+static inline void plan_open_binding(plan_bytes *p, uint32_t value, bool is_input, int64_t min,
+                                     int64_t max)
+{
+    const hone_plan_binding_record b = {
+        .value = value, .is_input = is_input, .min = {min}, .opt = {min}, .max = {max}};
     plan_put(p, HONE_SECTION_BINDINGS, &b, sizeof b);
 }
 
@@ -85,6 +113,22 @@ static inline uint32_t plan_step(plan_bytes *p, hone_step_kind kind, const char 
     plan_put(p, HONE_SECTION_REFS, refs, has_b ? 12 : 8);
     plan_put(p, HONE_SECTION_STEPS, &s, sizeof s);
     return p->n_steps++;
+}
+
+/* BRANCH_FALSE on `condition`, or JUMP where that is HONE_REF_ABSENT. */
+static inline void plan_jump(plan_bytes *p, uint32_t condition, uint32_t target)
+{
+    const bool is_branch = condition != HONE_REF_ABSENT;
+    const hone_plan_step_record s = {
+        .kind = is_branch ? HONE_STEP_BRANCH_FALSE : HONE_STEP_JUMP,
+        .n_in = is_branch,
+        .first_ref = (uint32_t)(p->sections[HONE_SECTION_REFS].size / 4),
+        .target = target,
+    };
+    if (is_branch)
+        plan_put(p, HONE_SECTION_REFS, &condition, sizeof condition);
+    plan_put(p, HONE_SECTION_STEPS, &s, sizeof s);
+    p->n_steps++;
 }
 
 /* A kernel whose image is `text`; is_ptx: with its final zero. */
