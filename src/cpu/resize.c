@@ -452,6 +452,8 @@ static hone_status run_resize(const hone_cpu_call *call)
 {
     resize_job job;
 
+    if (hone_tensor_count(call->out[0]) == 0)
+        return HONE_OK;
     plan_resize(call, &job);
     if (job.n_axes == 0) {
         hone_move_dense(call, call->out[0], call->in[0]);

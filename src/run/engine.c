@@ -87,10 +87,19 @@ static hone_status find_kernels(hone_engine *e)
                 hone_plan_text(e->plan, r->name), hone_plan_text(e->plan, r->op));
         if ((s->plan.op == HONE_OP_decode_image || s->plan.op == HONE_OP_image_decoder) &&
             !e->decode_image)
-            return hone_error(HONE_ERR_ARGUMENT, "creating an engine: the plan decodes pictures; "
+            return hone_error(HONE_ERR_ARGUMENT, "the plan decodes pictures; "
                                                  "set decode_image (hone_media_decode is one)");
     }
     return HONE_OK;
+}
+
+/* A plan for a GPU may have come out without anything for it. */
+static bool needs_gpu(const hone_plan *p)
+{
+    for (uint32_t i = 0; i < p->n_values; i++)
+        if (p->values[i].flags & HONE_VALUE_DEVICE)
+            return true;
+    return p->n_launches > 0;
 }
 
 hone_status hone_engine_create_on(const hone_cuda *cu, const hone_plan *plan,
@@ -113,7 +122,7 @@ hone_status hone_engine_create_on(const hone_cuda *cu, const hone_plan *plan,
     HONE_TRY_OUT(decode_attrs(e));
     HONE_TRY_OUT(find_kernels(e));
     HONE_TRY_OUT(point_strings(e));
-    if (plan->n_targets)
+    if (needs_gpu(plan))
         HONE_TRY_OUT(hone_gpu_engine_create(e, cu, o.device));
     *out = e;
     e = NULL; /* now the caller's */

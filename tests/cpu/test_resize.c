@@ -63,6 +63,7 @@ static const resize_case cases[] = {
      {4, {1, 2, 3, 4}},
      {4, {1, 2, 6, 8}},
      {.coordinate_transformation_mode = HONE_COORD_ASYMMETRIC, .nearest_mode = HONE_NEAREST_FLOOR}},
+    {"to_nothing", {4, {1, 2, 30, 40}}, {4, {1, 2, 0, 40}}, {0}},
     {"nearest_nhwc", {4, {1, 5, 4, 3}}, {4, {1, 7, 9, 3}}, {0}},
     {"nearest_odd", {4, {2, 1, 9, 7}}, {4, {2, 1, 4, 3}}, {0}},
     {"linear_up", {4, {1, 2, 5, 7}}, {4, {1, 2, 10, 14}}, {.mode = HONE_RESIZE_LINEAR}},
