@@ -76,9 +76,9 @@ static bool is_sensible(const list *l, const hone_gpu_tile *t)
 {
     const int64_t rows = hone_gpu_contraction_rows(l->p),
                   steps = pieces(hone_gpu_contraction_k(l->p), t->bk);
-    const int least_n = t->is_simt ? 32 : 32, least_m = t->is_simt ? 32 : 16;
+    const int least_m = t->is_simt ? 32 : 16;
 
-    if ((t->bm > least_m && t->bm / 2 >= rows) || (t->bn > least_n && t->bn / 2 >= l->p->n))
+    if ((t->bm > least_m && t->bm / 2 >= rows) || (t->bn > 32 && t->bn / 2 >= l->p->n))
         return false;
     return t->split == 1 || (steps / t->split >= 2 &&
                              hone_gpu_tile_blocks(l->p, t) <= 3 * (int64_t)l->device->n_sms);
