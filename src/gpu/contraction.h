@@ -40,6 +40,7 @@ typedef struct hone_gpu_contraction {
     int n_extra;
     hone_gpu_extra extra[HONE_GPU_EXTRAS];
     hone_gpu_packing weights; /* of input 1; dtype HONE_NONE: it lies as it should */
+    bool has_windows;         /* it is a convolution whose weights can be packed for STEM */
 } hone_gpu_contraction;
 
 static inline int64_t hone_gpu_contraction_rows(const hone_gpu_contraction *p)
@@ -52,24 +53,39 @@ static inline int64_t hone_gpu_contraction_k(const hone_gpu_contraction *p)
     return p->kernel[0] * p->kernel[1] * p->c;
 }
 
+typedef enum hone_gpu_tile_kind {
+    HONE_GPU_IMPLICIT_GEMM, /* on the tensor cores */
+    HONE_GPU_SIMT,          /* exact float32 of any shape */
+    HONE_GPU_STEM,          /* few channels, on the tensor cores */
+    HONE_GPU_VECTOR,        /* few rows, exact */
+    HONE_GPU_TILE_KINDS
+} hone_gpu_tile_kind;
+
 /* A block's share of the result, and how its warps, a ring and other blocks divide the work. */
 typedef struct hone_gpu_tile {
-    bool is_simt; /* gemm_simt; else conv_implicit_gemm */
+    hone_gpu_tile_kind kind;
     int bm, bn, bk;
-    int wm, wn, wk; /* warps; of gemm_simt threads along rows and columns */
+    int wm, wn, wk; /* warps; of SIMT threads along rows and columns */
     int stages, split;
     bool is_cluster;
-    double us; /* by the model */
+    int th, tw; /* of STEM: the output pixels of a tile */
+    double us;  /* by the model */
 } hone_gpu_tile;
 
 static inline int hone_gpu_tile_threads(const hone_gpu_tile *t)
 {
-    return t->is_simt ? t->wm * t->wn : 32 * t->wm * t->wn * t->wk;
+    return t->kind == HONE_GPU_SIMT ? t->wm * t->wn : 32 * t->wm * t->wn * t->wk;
 }
+
+/* How STEM lays out weights: channels of a pixel, and elements of a row. */
+typedef struct hone_gpu_stem {
+    int64_t channels, row;
+} hone_gpu_stem;
+hone_gpu_stem hone_gpu_stem_of(const hone_gpu_contraction *p);
 
 /* Blocks of the whole launch, all parts of K among them. */
 int64_t hone_gpu_tile_blocks(const hone_gpu_contraction *p, const hone_gpu_tile *t);
-int hone_gpu_tile_shared(const hone_gpu_contraction *p, const hone_gpu_tile *t);
+int64_t hone_gpu_tile_shared(const hone_gpu_contraction *p, const hone_gpu_tile *t);
 
 /* The best tiles for the device, at most `room`, by the model of time; returns their number. */
 int hone_gpu_tiles(const hone_gpu_contraction *p, const hone_gpu_facts *device, hone_gpu_tile *out,

@@ -60,6 +60,16 @@ static const struct {
     double launch, flops, step, piece, grid;
 } exact = {.launch = 3.97, .flops = 0.264e6, .step = 1.5 / 16, .piece = 1.81, .grid = 7.55};
 
+/* To load an element, to multiply 16 x 8 results of a step, to store a piece. */
+static const struct {
+    double launch, load, product, piece;
+} stem = {.launch = 1.5, .load = 0.01, .product = 0.01, .piece = 0.1};
+
+/* A column's step of a row; bytes of w, of one SM. */
+static const struct {
+    double launch, step, bytes;
+} vector = {.launch = 1.4, .step = 0.01, .bytes = 40e3};
+
 typedef struct measure {
     const hone_gpu_contraction *p;
     const hone_gpu_facts *device;
@@ -73,9 +83,9 @@ typedef struct measure {
 static double registers(const hone_gpu_tile *t, double tile_bytes, double threads)
 {
     const double m = (double)t->bm / t->wm, n = (double)t->bn / t->wn;
-    const double count =
-        t->is_simt ? 50 + m * n + m + n
-                   : 40 + m * n / 32 + 2 * (m / 4 + n / 4) + tile_bytes / 16 / threads * 2;
+    const double count = t->kind == HONE_GPU_SIMT ? 50 + m * n + m + n
+                                                  : 40 + m * n / 32 + 2 * (m / 4 + n / 4) +
+                                                        tile_bytes / 16 / threads * 2;
 
     return HONE_MIN((double)(((int)count + 7) / 8 * 8), 255);
 }
@@ -85,7 +95,7 @@ static double most_together(const measure *x)
 {
     const hone_gpu_tile *t = x->t;
     const double tile_bytes = (double)(t->bm + t->bn) * t->bk * x->bytes;
-    const double shared = hone_gpu_tile_shared(x->p, t) + BLOCK_SHARED + t->bn * 4;
+    const double shared = (double)hone_gpu_tile_shared(x->p, t) + BLOCK_SHARED + t->bn * 4;
     const double room = HONE_MIN(SM_SHARED, x->device->shared_bytes + BLOCK_SHARED);
     const double fit[] = {room / shared, SM_THREADS / x->threads,
                           SM_REGISTERS / (registers(t, tile_bytes, x->threads) * x->threads)};
@@ -161,10 +171,45 @@ static double exact_us(const measure *x)
            x->waves * (x->steps * step + exact.piece * results / 8 / x->threads);
 }
 
+/* A patch of the input through registers, then products out of shared memory. */
+static double stem_us(const measure *x)
+{
+    const hone_gpu_contraction *p = x->p;
+    const hone_gpu_tile *t = x->t;
+    const hone_gpu_stem s = hone_gpu_stem_of(p);
+    const double h = (double)((t->th - 1) * p->stride[0] + p->kernel[0]),
+                 w = (double)((t->tw - 1) * p->stride[1] + p->kernel[1]);
+    const double loads = h * w * (double)p->c / x->threads;
+    const double products = (double)(s.row / t->bk) * t->bm * t->bn / 128 / (t->wm * t->wn);
+
+    return stem.launch + x->waves * (stem.load * loads * sqrt(x->together) +
+                                     stem.product * products * x->together +
+                                     stem.piece * t->bm * t->bn / 8 / x->threads);
+}
+
+/* w is read once, by as many warps as there are. */
+static double vector_us(const measure *x)
+{
+    const hone_gpu_tile *t = x->t;
+    const double steps = (double)((x->p->c + t->bk - 1) / t->bk), columns = (double)t->bn / t->wn;
+    const double bytes = steps * t->bk * t->bn * x->bytes;
+
+    return vector.launch +
+           x->waves * (vector.step * steps * columns * t->bm + x->together * bytes / vector.bytes);
+}
+
 double hone_gpu_tile_us(const hone_gpu_contraction *p, const hone_gpu_facts *device,
                         const hone_gpu_tile *t)
 {
-    const measure x = measure_of(p, device, t, t->is_simt ? 0 : tensor_cores.waves_whole);
+    const bool is_tensor = t->kind == HONE_GPU_IMPLICIT_GEMM;
+    const measure x = measure_of(p, device, t, is_tensor ? tensor_cores.waves_whole : 0);
 
-    return t->is_simt ? exact_us(&x) : tensor_us(&x, &tensor_cores);
+    switch (t->kind) {
+    case HONE_GPU_SIMT: return exact_us(&x);
+    case HONE_GPU_STEM: return stem_us(&x);
+    case HONE_GPU_VECTOR: return vector_us(&x);
+    case HONE_GPU_IMPLICIT_GEMM:
+    case HONE_GPU_TILE_KINDS: break;
+    }
+    return tensor_us(&x, &tensor_cores);
 }

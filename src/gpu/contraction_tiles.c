@@ -1,5 +1,6 @@
-/* Which tiles a contraction can be cut into: a table of shapes, each with every split of K and a
- * short and a long ring, as far as the kernels' limits and good sense go, ranked by the model. */
+/* Which tiles a contraction can be cut into, by which kernel: tables of shapes, each with every
+ * split of K and a short and a long ring, as far as the kernels' limits and good sense go, ranked
+ * by the model. */
 #include <stdlib.h>
 
 #include "gpu/contraction.h"
@@ -33,8 +34,25 @@ static const struct {
 } splits[] = {{1, false}, {2, true},  {4, true},  {8, true},
               {2, false}, {4, false}, {8, false}, {16, false}};
 
+/* {th, tw, bn, wm, wn} of conv_stem. */
+static const int stem_shapes[][5] = {
+    {1, 32, 64, 2, 2},  {2, 16, 64, 2, 2},  {1, 64, 64, 4, 1}, {2, 32, 64, 4, 1}, {4, 16, 64, 4, 1},
+    {1, 112, 64, 7, 1}, {1, 128, 64, 4, 1}, {2, 64, 64, 4, 1}, {4, 32, 64, 4, 1}, {8, 16, 64, 4, 1},
+    {8, 32, 64, 8, 1},  {2, 112, 64, 7, 1}, {1, 32, 32, 2, 1}, {2, 32, 32, 4, 1}, {1, 64, 32, 4, 1},
+    {1, 112, 32, 7, 1}, {2, 64, 32, 4, 1},  {4, 32, 32, 4, 1}, {8, 16, 32, 4, 1}, {8, 32, 32, 8, 1},
+    {2, 112, 32, 7, 1}, {2, 16, 16, 2, 1},  {4, 16, 16, 4, 1}, {4, 32, 16, 4, 1}, {1, 16, 64, 1, 4},
+    {1, 16, 32, 1, 2},  {1, 16, 16, 1, 1},  {8, 16, 16, 4, 1},
+};
+
+/* {bn, wn, wk} of gemm_vector. */
+static const int vector_shapes[][3] = {
+    {8, 8, 1}, {8, 8, 2},  {8, 8, 4},  {8, 4, 1},  {8, 4, 2},   {8, 4, 4},   {8, 2, 4},
+    {8, 2, 8}, {16, 8, 1}, {16, 8, 2}, {32, 8, 1}, {16, 16, 1}, {32, 16, 1},
+};
+
 #define MOST                                                                                       \
-    (HONE_COUNT(shapes) * HONE_COUNT(splits) * 2 + HONE_COUNT(simt_shapes) * HONE_COUNT(splits))
+    (HONE_COUNT(shapes) * HONE_COUNT(splits) * 2 + HONE_COUNT(simt_shapes) * HONE_COUNT(splits) +  \
+     HONE_COUNT(stem_shapes) + HONE_COUNT(vector_shapes))
 
 static int64_t pieces(int64_t n, int64_t by)
 {
@@ -43,17 +61,48 @@ static int64_t pieces(int64_t n, int64_t by)
 
 int64_t hone_gpu_tile_blocks(const hone_gpu_contraction *p, const hone_gpu_tile *t)
 {
-    return pieces(hone_gpu_contraction_rows(p), t->bm) * pieces(p->n, t->bn) * t->split * p->inner *
-           p->outer;
+    const int64_t m = t->kind == HONE_GPU_STEM
+                          ? p->batch * pieces(p->out[0], t->th) * pieces(p->out[1], t->tw)
+                          : pieces(hone_gpu_contraction_rows(p), t->bm);
+
+    return m * pieces(p->n, t->bn) * t->split * p->inner * p->outer;
 }
 
-int hone_gpu_tile_shared(const hone_gpu_contraction *p, const hone_gpu_tile *t)
+hone_gpu_stem hone_gpu_stem_of(const hone_gpu_contraction *p)
 {
     const int bytes = hone_dtype_bits(p->dtype) / 8;
-    const int part = (t->is_simt ? 1 : t->wk) * t->bm * (t->bn + 8) * 4;
-    const int ring = t->is_simt ? 2 * t->bk * (t->bm + t->bn + 8) * 4
-                                : t->stages * (t->bm + t->bn) * t->bk * bytes;
+    hone_gpu_stem s = {.channels = 4 / bytes};
 
+    while (s.channels < p->c)
+        s.channels *= 2;
+    s.row = pieces(p->kernel[0] * p->kernel[1] * s.channels, 32 / bytes) * (32 / bytes);
+    return s;
+}
+
+/* A tile's input pixels and all weights of its columns. */
+static int64_t stem_shared(const hone_gpu_contraction *p, const hone_gpu_tile *t)
+{
+    const hone_gpu_stem s = hone_gpu_stem_of(p);
+    const int bytes = hone_dtype_bits(p->dtype) / 8;
+    const int64_t h = (t->th - 1) * p->stride[0] + (p->kernel[0] - 1) * p->dilation[0] + 1,
+                  w = (t->tw - 1) * p->stride[1] + (p->kernel[1] - 1) * p->dilation[1] + 1;
+
+    return pieces(h * w * s.channels * bytes, 16) * 16 + t->bn * (s.row * bytes + 16);
+}
+
+int64_t hone_gpu_tile_shared(const hone_gpu_contraction *p, const hone_gpu_tile *t)
+{
+    const int bytes = hone_dtype_bits(p->dtype) / 8;
+    const int64_t part = (int64_t)t->wk * t->bm * (t->bn + 8) * 4;
+    int64_t ring = 0;
+
+    switch (t->kind) {
+    case HONE_GPU_IMPLICIT_GEMM: ring = (int64_t)t->stages * (t->bm + t->bn) * t->bk * bytes; break;
+    case HONE_GPU_SIMT: ring = 2 * (int64_t)t->bk * (t->bm + t->bn + 8) * 4; break;
+    case HONE_GPU_STEM: ring = stem_shared(p, t); break;
+    case HONE_GPU_VECTOR: return 0; /* its own, of fixed size */
+    case HONE_GPU_TILE_KINDS: break;
+    }
     return t->is_cluster ? ring + part : HONE_MAX(ring, part);
 }
 
@@ -67,18 +116,23 @@ typedef struct list {
 /* The kernels keep the bias and a ticket in shared memory of their own. */
 static bool fits_shared(const list *l, const hone_gpu_tile *t)
 {
-    return hone_gpu_tile_shared(l->p, t) + t->bn * 4 + 64 <= l->device->shared_bytes;
+    const int64_t own = t->kind == HONE_GPU_VECTOR ? (int64_t)t->wk * t->bm * (t->bn + 8) * 4 : 0;
+
+    return hone_gpu_tile_shared(l->p, t) + own + t->bn * 4 + 64 <= l->device->shared_bytes;
 }
 
 /* No tile twice as large as what there is, no part of K without two steps, no more parts than fill
  * the device. */
 static bool is_sensible(const list *l, const hone_gpu_tile *t)
 {
-    const int64_t rows = hone_gpu_contraction_rows(l->p),
-                  steps = pieces(hone_gpu_contraction_k(l->p), t->bk);
-    const int least_m = t->is_simt ? 32 : 16;
+    static const struct {
+        int m, n; /* the smallest tile */
+    } least[HONE_GPU_TILE_KINDS] = {{16, 32}, {32, 32}, {16, 16}, {8, 8}};
+    const int64_t rows = hone_gpu_contraction_rows(l->p);
+    const int64_t steps = pieces(hone_gpu_contraction_k(l->p), t->bk);
 
-    if ((t->bm > least_m && t->bm / 2 >= rows) || (t->bn > 32 && t->bn / 2 >= l->p->n))
+    if ((t->bm > least[t->kind].m && t->bm / 2 >= rows) ||
+        (t->bn > least[t->kind].n && t->bn / 2 >= l->p->n))
         return false;
     return t->split == 1 || (steps / t->split >= 2 &&
                              hone_gpu_tile_blocks(l->p, t) <= 3 * (int64_t)l->device->n_sms);
@@ -146,7 +200,7 @@ static void add_simt(list *l)
         for (int k = 0; k < HONE_COUNT(splits); k++) {
             const int *s = simt_shapes[i];
             if (!splits[k].is_cluster)
-                add(l, (hone_gpu_tile){.is_simt = true,
+                add(l, (hone_gpu_tile){.kind = HONE_GPU_SIMT,
                                        .bm = s[0],
                                        .bn = s[1],
                                        .bk = s[2],
@@ -156,6 +210,72 @@ static void add_simt(list *l)
                                        .stages = 1,
                                        .split = splits[k].parts});
         }
+}
+
+static void add_stems(list *l)
+{
+    for (int i = 0; i < HONE_COUNT(stem_shapes); i++) {
+        const int *s = stem_shapes[i];
+        add(l, (hone_gpu_tile){.kind = HONE_GPU_STEM,
+                               .bm = s[0] * s[1],
+                               .bn = s[2],
+                               .bk = 32 * 8 / hone_dtype_bits(l->p->dtype),
+                               .wm = s[3],
+                               .wn = s[4],
+                               .wk = 1,
+                               .stages = 1,
+                               .split = 1,
+                               .th = s[0],
+                               .tw = s[1]});
+    }
+}
+
+/* The widest pieces in which all rows of a and w can be read. */
+static int vector_width(const hone_gpu_contraction *p)
+{
+    const int64_t steps[] = {p->c,         p->lda,       p->ldw,      p->a_z.inner,
+                             p->a_z.outer, p->w_z.inner, p->w_z.outer};
+    int width = 128 / hone_dtype_bits(p->dtype);
+
+    for (int i = 0; i < HONE_COUNT(steps); i++)
+        while (steps[i] % width)
+            width /= 2;
+    return width;
+}
+
+static void add_vectors(list *l)
+{
+    const int rows = (int)hone_gpu_contraction_rows(l->p);
+
+    for (int i = 0; i < HONE_COUNT(vector_shapes); i++) {
+        const int *s = vector_shapes[i];
+        add(l, (hone_gpu_tile){.kind = HONE_GPU_VECTOR,
+                               .bm = rows > 4   ? 8
+                                     : rows > 2 ? 4
+                                                : rows,
+                               .bn = s[0],
+                               .bk = 32 * s[2] * vector_width(l->p),
+                               .wm = 1,
+                               .wn = s[1],
+                               .wk = s[2],
+                               .stages = 1,
+                               .split = 1});
+    }
+}
+
+static bool takes_stem(const hone_gpu_contraction *p, const hone_gpu_facts *device)
+{
+    return p->has_windows && device->arch >= 80 && p->c <= 32 &&
+           (p->dtype != HONE_F32 || device->allows_tf32);
+}
+
+/* One pixel a row, or rows one after the other. */
+static bool takes_vector(const hone_gpu_contraction *p)
+{
+    const bool is_point = p->kernel[0] * p->kernel[1] * p->stride[0] * p->stride[1] == 1 &&
+                          p->pad[0] + p->pad[1] == 0;
+
+    return is_point && !p->a_is_km && !p->w_is_kn && hone_gpu_contraction_rows(p) <= 8;
 }
 
 static int by_time(const void *a, const void *b)
@@ -172,6 +292,10 @@ int hone_gpu_tiles(const hone_gpu_contraction *p, const hone_gpu_facts *device, 
 
     if (takes_tensor_cores(p, device))
         add_tensor_cores(&l);
+    else if (takes_stem(p, device))
+        add_stems(&l);
+    if (takes_vector(p))
+        add_vectors(&l);
     if (l.n == 0 || p->dtype == HONE_F32)
         add_simt(&l);
     qsort(l.tiles, (size_t)l.n, sizeof l.tiles[0], by_time);

@@ -18,8 +18,9 @@ static void knobs_of(hone_candidate *c, const char *type, const knob *rows, int 
                       (long long)rows[i].value);
 }
 
-static void knob_extents(hone_candidate *c, const hone_gpu_contraction *p)
+static void knob_extents(hone_candidate *c, const hone_gpu_contraction *p, const hone_gpu_tile *t)
 {
+    const int64_t ldw = t->kind == HONE_GPU_STEM ? hone_gpu_stem_of(p).row : p->ldw;
     const bool fixed = !p->is_product; /* a product's rows are an argument */
     const knob rows[] = {
         {"N", p->n},
@@ -37,7 +38,7 @@ static void knob_extents(hone_candidate *c, const hone_gpu_contraction *p)
         {"OH", p->out[0]},
         {"OW", fixed ? p->out[1] : 0},
         {"LDA", p->lda},
-        {"LDW", p->ldw},
+        {"LDW", ldw},
         {"LDY", p->ldy},
         {"Z_INNER", p->inner},
         {"GROUP", 8},
@@ -46,10 +47,12 @@ static void knob_extents(hone_candidate *c, const hone_gpu_contraction *p)
     knobs_of(c, "int", rows, HONE_COUNT(rows));
 }
 
-static void knob_steps(hone_candidate *c, const hone_gpu_contraction *p)
+static void knob_steps(hone_candidate *c, const hone_gpu_contraction *p, const hone_gpu_tile *t)
 {
+    const int64_t w_inner =
+        t->kind == HONE_GPU_STEM ? p->n * hone_gpu_stem_of(p).row : p->w_z.inner;
     const knob rows[] = {
-        {"A_ZI", p->a_z.inner},       {"A_ZO", p->a_z.outer},       {"W_ZI", p->w_z.inner},
+        {"A_ZI", p->a_z.inner},       {"A_ZO", p->a_z.outer},       {"W_ZI", w_inner},
         {"W_ZO", p->w_z.outer},       {"Y_ZI", p->y_z.inner},       {"Y_ZO", p->y_z.outer},
         {"BIAS_ZI", p->bias_z.inner}, {"BIAS_ZO", p->bias_z.outer},
     };
@@ -66,6 +69,17 @@ static void knob_flags(hone_candidate *c, const hone_gpu_contraction *p, const h
 
     knobs_of(c, "bool", rows, HONE_COUNT(rows));
     hone_text_add(&c->knobs, "constexpr float ALPHA = (float)%.9g;\n", (double)p->alpha);
+}
+
+/* What only one kernel has. */
+static void knob_kind(hone_candidate *c, const hone_gpu_tile *t)
+{
+    const knob stem[] = {{"TH", t->th}, {"TW", t->tw}}, vector[] = {{"VEC", t->bk / (32 * t->wk)}};
+
+    if (t->kind == HONE_GPU_STEM)
+        knobs_of(c, "int", stem, HONE_COUNT(stem));
+    if (t->kind == HONE_GPU_VECTOR)
+        knobs_of(c, "int", vector, HONE_COUNT(vector));
 }
 
 static void knob_tile(hone_candidate *c, const hone_gpu_tile *t)
@@ -95,10 +109,26 @@ static void name_candidate(hone_candidate *c, const hone_gpu_contraction *p, con
 {
     const char *const type = p->dtype == HONE_F32 ? "f32" : hone_gpu_type(p->dtype);
 
-    hone_text_add(&c->name, "<%s,%dx%dx%d,%dx%dx%d,%ds", type, t->bm, t->bn, t->bk, t->wm, t->wn,
-                  t->wk, t->stages);
+    if (t->kind == HONE_GPU_STEM)
+        hone_text_add(&c->name, "<%s,%dx%dx%d,%dx%d", type, t->th, t->tw, t->bn, t->wm, t->wn);
+    else
+        hone_text_add(&c->name, "<%s,%dx%dx%d,%dx%dx%d,%ds", type, t->bm, t->bn, t->bk, t->wm,
+                      t->wn, t->wk, t->stages);
     if (t->split > 1)
         hone_text_add(&c->name, ",%d%s", t->split, t->is_cluster ? "c" : "p");
+}
+
+/* [O, I / group, taps] as [O, taps, channels], padded for conv_stem. */
+static hone_gpu_packing stem_weights(const hone_gpu_contraction *p)
+{
+    const hone_gpu_stem s = hone_gpu_stem_of(p);
+    const int64_t rows = p->n * p->inner, taps = p->kernel[0] * p->kernel[1];
+
+    return (hone_gpu_packing){.dtype = p->dtype,
+                              .rank = 3,
+                              .dim = {rows, p->c, taps},
+                              .perm = {0, 2, 1},
+                              .padded = {rows, s.row / s.channels, s.channels}};
 }
 
 /* In the order of the kernels' parameters. */
@@ -147,23 +177,25 @@ static void offer(hone_lower *lower, const hone_gpu_contraction *p, const hone_g
 {
     static const hone_instr copy = {.op = HONE_SCALAR_copy};
     static const hone_program plain = {1, 1, &copy};
-    hone_candidate *c =
-        hone_lower_candidate(lower, t->is_simt ? "gemm_simt" : "conv_implicit_gemm");
+    static const char *const kernels[HONE_GPU_TILE_KINDS] = {"conv_implicit_gemm", "gemm_simt",
+                                                             "conv_stem", "gemm_vector"};
+    hone_candidate *c = hone_lower_candidate(lower, kernels[t->kind]);
 
     if (!c)
         return;
     hone_text_add(&c->knobs, "using T = %s;\nusing TY = %s;\n", hone_gpu_type(p->dtype),
                   hone_gpu_type(p->out_dtype));
-    knob_extents(c, p);
-    knob_steps(c, p);
+    knob_extents(c, p, t);
+    knob_steps(c, p, t);
     knob_flags(c, p, t);
     knob_tile(c, t);
+    knob_kind(c, t);
     knob_extras(c, p);
     hone_gpu_program_emit(c, p->program ? p->program : &plain, "epilogue", 1 + HONE_GPU_EXTRAS);
     name_candidate(c, p, t);
     add_args(c, p, t);
     set_launch(c, p, t);
-    c->packing[1] = p->weights;
+    c->packing[1] = t->kind == HONE_GPU_STEM ? stem_weights(p) : p->weights;
     if (p->bias)
         hone_candidate_pack(c, p->bias, lower->in[p->bias], HONE_F32);
 }

@@ -35,7 +35,7 @@ static bool set_weights(const hone_lower *lower, hone_gpu_contraction *p)
 {
     const hone_tensor *w = lower->in[1];
 
-    p->w_is_constant = w->data != NULL;
+    p->w_is_constant = p->has_windows = w->data != NULL;
     if (p->w_is_constant)
         pack_weights(p, w);
     return hone_gpu_is_float(w->dtype) &&
@@ -70,6 +70,22 @@ static bool set_rows(hone_gpu_map *map, hone_gpu_contraction *p)
     return true;
 }
 
+/* Windows that lie beside each other without a gap, as patches of a picture do: a line of one is a
+ * pixel of more channels, and rows of weights are the same. */
+static void join_lines(hone_gpu_contraction *p)
+{
+    const int64_t k = p->kernel[1];
+
+    if (k == 1 || p->stride[1] != k || p->dilation[1] != 1 || p->pad[1] != 0 || p->in[1] % k != 0 ||
+        p->inner != 1)
+        return;
+    p->in[1] /= k;
+    p->c *= k;
+    p->lda *= k;
+    p->kernel[1] = p->stride[1] = 1;
+    p->has_windows = false; /* its weights would be others */
+}
+
 static bool conv_of(const hone_lower *lower, hone_gpu_contraction *p)
 {
     const hone_tensor *x = lower->in[0], *w = lower->in[1];
@@ -97,8 +113,11 @@ static bool conv_of(const hone_lower *lower, hone_gpu_contraction *p)
     p->w_z.inner = p->n * p->ldw;
     p->y_z.inner = p->bias_z.inner = p->n;
     hone_gpu_map_init(&map, &lower->out[0]->shape);
-    return p->c * group == channels && set_weights(lower, p) &&
-           hone_gpu_contraction_epilogue(lower, &epilogue, &map, p) && set_rows(&map, p);
+    if (p->c * group != channels || !set_weights(lower, p) ||
+        !hone_gpu_contraction_epilogue(lower, &epilogue, &map, p) || !set_rows(&map, p))
+        return false;
+    join_lines(p);
+    return true;
 }
 
 static bool takes_conv(const hone_lower *lower)

@@ -51,6 +51,11 @@ struct place {
         inner = blockIdx.z % Z_INNER;
         outer = blockIdx.z / Z_INNER;
     }
+    /* The only part of a tile that begins at column n. */
+    __device__ place(int n, int problem)
+        : m(0), n(n), tile(0), rank(0), inner(problem % Z_INNER), outer(problem / Z_INNER)
+    {
+    }
     __device__ i64 offset(i64 by_inner, i64 by_outer) const
     {
         return inner * by_inner + outer * by_outer;

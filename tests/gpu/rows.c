@@ -30,6 +30,7 @@ enum {
 
 typedef struct compiled {
     const hone_candidate *c; /* what `choose` gives for the part and the number */
+    const char *text;
     hone_nvrtc_result result;
     bool is_there;
     char fault[512];
@@ -370,7 +371,7 @@ static int most_of(const bench *b)
 static void compile_one(bench *b, compiled *to)
 {
     const char *const options[] = {"--diag-suppress=177"};
-    const hone_nvrtc_job job = {.source = {to->c->kernel->name, hone_candidate_text(to->c)},
+    const hone_nvrtc_job job = {.source = {to->c->kernel->name, to->text},
                                 .arch =
                                     b->device->info.major == 9 ? "sm_90a" : b->device->info.arch,
                                 .options = options,
@@ -398,8 +399,11 @@ static void compile_all(bench *b)
     const int most = most_of(b);
     int n = 0;
 
-    for (int i = 0; i < most * b->s.lower.n_parts; i++)
-        b->compiled[i / most][i % most].c = choose(b, i / most, i % most);
+    for (int i = 0; i < most * b->s.lower.n_parts; i++) {
+        compiled *to = &b->compiled[i / most][i % most];
+        to->c = choose(b, i / most, i % most);
+        to->text = hone_candidate_text(to->c);
+    }
     b->next = 0;
     while (n < WORKERS && pthread_create(&threads[n], NULL, compile_some, b) == 0)
         n++;
@@ -418,9 +422,9 @@ static hone_status run_choice(bench *b, int which, float *us)
     *us = 0;
     HONE_TRY_OUT(poison(b));
     for (; n < b->s.lower.n_parts; n++) {
-        HONE_TRY_OUT(load(b, &b->compiled[n][which], &parts[n]));
         if (b->s.lower.n_parts == 1)
-            HONE_TRY_OUT(repack(b, choose(b, 0, which - 1), parts[n].c));
+            HONE_TRY_OUT(repack(b, choose(b, 0, HONE_MAX(which - 1, 0)), b->compiled[n][which].c));
+        HONE_TRY_OUT(load(b, &b->compiled[n][which], &parts[n]));
         HONE_TRY_OUT(hone_cuda_launch_on(b->device, b->stream, &parts[n].launch));
     }
     HONE_TRY_OUT(hone_cuda_stream_wait(b->device, b->stream));
