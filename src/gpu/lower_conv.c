@@ -65,7 +65,8 @@ static bool set_rows(hone_gpu_map *map, hone_gpu_contraction *p)
     for (int k = 0; k < p->n_extra; k++) {
         hone_gpu_extra *e = &p->extra[k];
         e->m = map->dim[last] == 1 ? 0 : map->stride[k + 1][last];
-        e->z = (hone_gpu_steps){p->n * e->n, last == 1 ? map->stride[k + 1][0] : 0};
+        e->z =
+            (hone_gpu_steps){p->inner > 1 ? p->n * e->n : 0, last == 1 ? map->stride[k + 1][0] : 0};
     }
     return true;
 }
@@ -109,9 +110,11 @@ static bool conv_of(const hone_lower *lower, hone_gpu_contraction *p)
                                 .outer = 1};
     set_window(p, &window);
     p->ldw = hone_gpu_contraction_k(p);
-    p->a_z.inner = p->c;
-    p->w_z.inner = p->n * p->ldw;
-    p->y_z.inner = p->bias_z.inner = p->n;
+    if (group > 1) {
+        p->a_z.inner = p->c;
+        p->w_z.inner = p->n * p->ldw;
+        p->y_z.inner = p->bias_z.inner = p->n;
+    }
     hone_gpu_map_init(&map, &lower->out[0]->shape);
     if (p->c * group != channels || !set_weights(lower, p) ||
         !hone_gpu_contraction_epilogue(lower, &epilogue, &map, p) || !set_rows(&map, p))

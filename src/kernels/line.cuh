@@ -2,7 +2,8 @@
  * and folds over the threads in an order that depends on the knobs alone. Lines of one warp share a block: threadIdx.y
  * tells them apart. */
 
-constexpr int PACKS = N / V, PER_THREAD = (PACKS + THREADS - 1) / THREADS;
+constexpr int PACKS = N / V; /* 0 where packs lie across the lines */
+constexpr int PER_THREAD = PACKS > THREADS ? (PACKS + THREADS - 1) / THREADS : 1;
 constexpr bool IS_KEPT = PER_THREAD * V <= 32; /* registers for it */
 
 template <typename F> __device__ inline float fold_warp(float x, F f)

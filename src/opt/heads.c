@@ -24,9 +24,9 @@ static bool columns_of(hone_value *v, columns *c)
     const int64_t *d = c->dims.dim, *by = c->view.stride;
     const int64_t all = hone_dims_count_or_zero(&base), rows = d[0] * d[2];
     c->width = rows > 0 && all % rows == 0 ? all / rows : 0;
-    return s.base != v && c->width > 0 && by[3] == (d[3] > 1) &&
-           (d[1] == 1 || by[1] == d[3]) && (d[2] == 1 || by[2] == c->width) &&
-           (d[0] == 1 || by[0] == d[2] * c->width) && s.offset + d[1] * d[3] <= c->width;
+    return s.base != v && c->width > 0 && by[3] == (d[3] > 1) && (d[1] == 1 || by[1] == d[3]) &&
+           (d[2] == 1 || by[2] == c->width) && (d[0] == 1 || by[0] == d[2] * c->width) &&
+           s.offset + d[1] * d[3] <= c->width;
 }
 
 static hone_value *rows_of(hone_node *before, const columns *c)

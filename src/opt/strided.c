@@ -211,8 +211,7 @@ static bool step_back(hone_strided *s)
     if (n == NULL || n->n_in == 0 || n->in[0] == NULL || !is_static(n->in[0], &x) ||
         n->in[0]->type.dtype != s->base->type.dtype)
         return false;
-    if (!hone_op_has(n->op, HONE_TRAIT_VIEW) &&
-        !(digits_of(s->base, &x, &d) && through(&next, &d)))
+    if (!hone_op_has(n->op, HONE_TRAIT_VIEW) && !(digits_of(s->base, &x, &d) && through(&next, &d)))
         return false;
     next.base = n->in[0];
     *s = next;

@@ -125,7 +125,7 @@ static void test_epilogue_text(void **state)
     (void)state;
     const hone_candidate *first = lowered(&(product_case){c, 0, false}, H100);
     assert_non_null(first);
-    assert_non_null(strstr(first->knobs.data, "using E0 = extra<float, 0, 1, 48, 48>;\n"
+    assert_non_null(strstr(first->knobs.data, "using E0 = extra<float, 0, 1, 0, 48>;\n"
                                               "using E1 = no_extra;\n"));
     assert_non_null(strstr(first->knobs.data,
                            "__device__ inline float scalar_mul(float a, float b)\n{\n"
