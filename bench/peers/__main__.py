@@ -10,6 +10,7 @@ package onnx, which PyTorch's exporter asks for.
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -43,13 +44,20 @@ def batches(text):
     return numbers
 
 
+def program(text):
+    found = shutil.which(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f'"{text}" is no program')
+    return Path(found).resolve()
+
+
 def parse(arguments):
     p = argparse.ArgumentParser(prog="peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--models", type=list_of(MODELS), default=list(MODELS), metavar="A,B", help=", ".join(MODELS))
     p.add_argument("--batches", type=batches, default=[1], metavar="N,M", help="1 where not given")
     p.add_argument("--precisions", type=list_of(PRECISIONS), default=["tf32", "fp16"], metavar="A,B", help=", ".join(PRECISIONS))
     p.add_argument("--peers", type=list_of(PEERS), default=["eager", "graph"], metavar="A,B", help=", ".join(PEERS))
-    p.add_argument("--hone", type=Path, default=Path("build/release/src/hone"), metavar="PATH", help="the tool")
+    p.add_argument("--hone", type=program, default="build/release/src/hone", metavar="PATH", help="the tool")
     p.add_argument("--hone-options", default="", metavar="TEXT", help='more options of it: "--tune full"')
     p.add_argument("--duration", type=float, default=1.0, metavar="S", help="of each of its measurements")
     p.add_argument("--keep", type=Path, metavar="DIR", help="where networks and plans stay; default: nowhere")

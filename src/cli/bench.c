@@ -39,11 +39,15 @@ static int warm_up(hone_session *s)
 
 // ---- latency
 
-static bool add_device_times(hone_bench *out, double enqueue_ms, const hone_run_times *t)
+/* Where nothing is copied, what lies between the events of a copy is nothing but the events. */
+static bool add_device_times(const hone_session *s, hone_bench *out, double enqueue_ms,
+                             const hone_run_times *t)
 {
+    const bool copies = !s->io_is_on_device;
     return hone_samples_add(&out->enqueue, enqueue_ms) &&
-           hone_samples_add(&out->device, t->device_ms) && hone_samples_add(&out->h2d, t->h2d_ms) &&
-           hone_samples_add(&out->d2h, t->d2h_ms);
+           hone_samples_add(&out->device, t->device_ms) &&
+           hone_samples_add(&out->h2d, copies ? t->h2d_ms : 0) &&
+           hone_samples_add(&out->d2h, copies ? t->d2h_ms : 0);
 }
 
 static int fail_times(const hone_bench *out)
@@ -65,7 +69,7 @@ static int time_on_gpu(hone_session *s, hone_bench *out, double *spent_s)
         st = hone_context_times(s->context, &t);
     if (st != HONE_OK)
         return hone_fail_status(st);
-    return add_device_times(out, (enqueued - start) * 1e3, &t) ? HONE_EXIT_OK : fail_times(out);
+    return add_device_times(s, out, (enqueued - start) * 1e3, &t) ? HONE_EXIT_OK : fail_times(out);
 }
 
 static int time_on_cpu(hone_session *s, double *spent_s)

@@ -217,8 +217,9 @@ static void print_facts(const hone_session *s, const hone_bench *b)
 static void print_times_row(const char *label, const hone_samples *times)
 {
     const hone_samples_summary t = hone_samples_summarize(times);
-    printf("%-12s %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %6.1f %%\n", label, t.min,
-           t.median, t.mean, t.p90, t.p95, t.p99, t.p999, t.max, 100 * t.cv);
+    if (t.max > 0)
+        printf("%-12s %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %9.4g %6.1f %%\n", label, t.min,
+               t.median, t.mean, t.p90, t.p95, t.p99, t.p999, t.max, 100 * t.cv);
 }
 
 static void print_times(const hone_session *s, const hone_bench *b)

@@ -34,12 +34,15 @@ class Arguments(unittest.TestCase):
         return said.getvalue()
 
     def test_defaults(self):
-        args = MAIN.parse([])
+        args = MAIN.parse(["--hone", sys.executable])
         self.assertEqual(args.models, list(MAIN.MODELS))
         self.assertEqual((args.batches, args.precisions, args.peers), ([1], ["tf32", "fp16"], ["eager", "graph"]))
 
     def test_lists(self):
-        args = MAIN.parse(["--models", "vit_b16,resnet50", "--batches", "1,8,32", "--precisions", "fp32", "--peers", "compile"])
+        args = MAIN.parse(
+            ["--hone", "sh", "--models", "vit_b16,resnet50", "--batches", "1,8,32", "--precisions", "fp32", "--peers", "compile"]
+        )
+        self.assertTrue(args.hone.is_absolute())
         self.assertEqual(args.models, ["vit_b16", "resnet50"])
         self.assertEqual(args.batches, [1, 8, 32])
         self.assertEqual((args.precisions, args.peers), (["fp32"], ["compile"]))
@@ -49,6 +52,7 @@ class Arguments(unittest.TestCase):
         self.assertIn('"fp8" is none of', self.refused("--precisions", "fp16,fp8"))
         self.assertIn("from 1 on", self.refused("--batches", "1,0"))
         self.assertIn("from 1 on", self.refused("--batches", "one"))
+        self.assertIn("is no program", self.refused("--hone", "/nowhere/hone"))
 
 
 def row(**hone):

@@ -1,3 +1,18 @@
+# Whole models by the tool: built for an architecture everywhere, run where there is a GPU.
+if(TARGET hone_tool AND NOT CMAKE_CROSSCOMPILING)
+    foreach(target sm_75 sm_90)
+        add_test(NAME gpu_models_${target} COMMAND ${CMAKE_CURRENT_LIST_DIR}/models.sh $<TARGET_FILE:hone_tool>
+                                                   ${PROJECT_SOURCE_DIR}/fuzz/corpus/model ${target})
+        set_tests_properties(gpu_models_${target} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+    endforeach()
+    foreach(folder fuzz/corpus/model examples/fashion)
+        string(REPLACE "/" "_" name ${folder})
+        add_test(NAME gpu_models_${name} COMMAND ${CMAKE_CURRENT_LIST_DIR}/models.sh $<TARGET_FILE:hone_tool>
+                                                 ${PROJECT_SOURCE_DIR}/${folder})
+        set_tests_properties(gpu_models_${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+    endforeach()
+endif()
+
 # Programs that need an NVIDIA GPU; exit status 77 where there is none. scripts/gpu runs them all.
 if(CMAKE_CROSSCOMPILING)
     return()
