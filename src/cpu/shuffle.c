@@ -60,6 +60,43 @@ static hone_status run_transpose(const hone_cpu_call *call)
 
 const hone_cpu_kernel hone_cpu_transpose = {.run = run_transpose};
 
+/* A line of the output: elements of a stride, then zeros. */
+static void relay_lines(void *ctx, int64_t begin, int64_t end)
+{
+    const hone_cpu_call *call = ctx;
+    const hone_tensor *x = call->in[0], *y = call->out[0];
+    const hone_ints *perm = &call->attrs->relayout.perm;
+    const int last = y->shape.rank - 1;
+    int64_t stride[HONE_MAX_RANK];
+
+    hone_dims_strides(&x->shape, stride);
+    const int64_t from_last = perm->n ? perm->v[last] : 0;
+    for (int64_t line = begin; line < end; line++) {
+        int64_t rest = line, at = 0;
+        for (int i = last - 1; i >= 0; i--) {
+            at += rest % y->shape.dim[i] * stride[perm->n ? perm->v[i] : last - i];
+            rest /= y->shape.dim[i];
+        }
+        for (int64_t k = 0; k < y->shape.dim[last]; k++)
+            hone_set(y, line * y->shape.dim[last] + k,
+                     k < x->shape.dim[from_last] ? hone_get(x, at + k * stride[from_last]) : 0);
+    }
+}
+
+static hone_status run_relayout(const hone_cpu_call *call)
+{
+    const hone_dims *y = &call->out[0]->shape;
+
+    if (y->rank < 1 || y->rank != call->in[0]->shape.rank)
+        return hone_error(HONE_ERR_DEVICE, "relayout: rank %d to rank %d", call->in[0]->shape.rank,
+                          y->rank);
+    hone_cpu_for(call, extents_from(y, 0, y->rank - 1), hone_grain(y->dim[y->rank - 1]),
+                 relay_lines, (void *)(uintptr_t)call);
+    return HONE_OK;
+}
+
+const hone_cpu_kernel hone_cpu_relayout = {.takes = hone_takes_float, .run = run_relayout};
+
 static hone_status run_expand(const hone_cpu_call *call)
 {
     const hone_dims *from[] = {&call->in[0]->shape};

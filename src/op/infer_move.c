@@ -43,19 +43,18 @@ bool hone_shape_strides(const hone_shape *shape, int64_t stride[HONE_MAX_RANK])
     return true;
 }
 
-hone_status hone_infer_transpose(hone_infer *x)
+/* The extents in their new order. */
+static hone_status permuted(const hone_infer *x, hone_ints perm, hone_shape *out)
 {
-    const hone_ints perm = x->attrs->transpose.perm;
     const hone_shape *in = hone_in_shape(x, 0);
-    int64_t own[HONE_MAX_RANK], stride[HONE_MAX_RANK];
-    hone_shape shape = *in;
     unsigned seen = 0;
+
+    *out = *in;
 
     if (in->rank >= 0 && perm.n != 0 && perm.n != in->rank)
         return hone_error(HONE_ERR_BUILD,
                           "perm has %d entries but the input has rank %d; they must be as many",
                           perm.n, in->rank);
-    const bool moves = hone_shape_strides(in, own);
     for (int i = 0; i < in->rank; i++) {
         const int64_t from = perm.n ? perm.v[i] : in->rank - 1 - i;
         HONE_TRY(hone_check_range("perm", from, 0, in->rank - 1));
@@ -63,12 +62,45 @@ hone_status hone_infer_transpose(hone_infer *x)
             return hone_error(HONE_ERR_BUILD, "perm has %lld twice; it must be a permutation",
                               (long long)from);
         seen |= 1u << from;
-        shape.dim[i] = in->dim[from];
-        stride[i] = moves ? own[from] : 0;
+        out->dim[i] = in->dim[from];
     }
+    return HONE_OK;
+}
+
+hone_status hone_infer_transpose(hone_infer *x)
+{
+    const hone_ints perm = x->attrs->transpose.perm;
+    const hone_shape *in = hone_in_shape(x, 0);
+    int64_t own[HONE_MAX_RANK], stride[HONE_MAX_RANK];
+    hone_shape shape;
+
+    HONE_TRY(permuted(x, perm, &shape));
     hone_out_set(x, 0, hone_in_dtype(x, 0), &shape);
-    if (moves)
-        hone_infer_map_elems(x, &shape, 0, stride);
+    if (!hone_shape_strides(in, own))
+        return HONE_OK;
+    for (int i = 0; i < in->rank; i++)
+        stride[i] = own[perm.n ? perm.v[i] : in->rank - 1 - i];
+    hone_infer_map_elems(x, &shape, 0, stride);
+    return HONE_OK;
+}
+
+/* A transpose into another float type, whose last axis has zeros behind it: what stands between the
+ * caller's pictures and a GPU's. */
+hone_status hone_infer_relayout(hone_infer *x)
+{
+    const hone_attrs_relayout *a = &x->attrs->relayout;
+    hone_shape shape;
+
+    HONE_TRY(hone_infer_check_types(x, 0, HONE_TYPES_FLOAT));
+    HONE_TRY(permuted(x, a->perm, &shape));
+    if (a->last != 0 && shape.rank >= 0) {
+        HONE_TRY(hone_infer_check_rank(x, 0, 1, HONE_MAX_RANK));
+        const hone_extent last = shape.dim[shape.rank - 1];
+        HONE_TRY(hone_check_range("last", a->last, hone_extent_is_number(last) ? last : 0,
+                                  HONE_EXTENT_MOST));
+        shape.dim[shape.rank - 1] = a->last;
+    }
+    hone_out_set(x, 0, a->to != HONE_NONE ? a->to : hone_in_dtype(x, 0), &shape);
     return HONE_OK;
 }
 

@@ -143,14 +143,6 @@ static void want(narrowing *a, const hone_value *v, bool narrow, bool wide)
     a->for_wide[v->id] |= wide;
 }
 
-/* Lines are cheap in either type: where nobody wants them narrow, they stay wide, and the cast is
- * their producer's. */
-static bool is_light(const hone_node *n)
-{
-    return hone_op_has(n->op, HONE_TRAIT_ROWWISE | HONE_TRAIT_REDUCTION) ||
-           n->op == HONE_OP_global_average_pool || n->op == HONE_OP_global_max_pool;
-}
-
 static bool is_wanted(const hone_node *n, const bool *table)
 {
     for (int k = 0; k < n->n_out; k++)
@@ -159,17 +151,27 @@ static bool is_wanted(const hone_node *n, const bool *table)
     return false;
 }
 
+/* A node at the end, whose answer nobody wants narrow, stays wide where the GPU has it so: the cast
+ * is then its producer's, who writes either and has no other users. Attention has tensor cores in
+ * the narrow type alone.
+ */
+static bool is_better_wide(const narrowing *a, hone_node *n)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (is_wide_float(n->in[i]) && hone_narrow_input_is_tied(n, i) &&
+            !hone_is_constant(n->in[i]) && !hone_value_has_one_use(n->in[i]))
+            return false;
+    return n->op != HONE_OP_attention && is_wanted(n, a->for_wide) &&
+           !is_wanted(n, a->for_narrow) && is_taken(a, n, HONE_F32);
+}
+
 static void spread_wants(narrowing *a, hone_node *n)
 {
     const hone_narrow_form form = hone_narrow_form_of(n);
-    bool narrow = n->mark == NODE_NARROW, wide = n->mark == NODE_WIDE;
 
-    if (form == HONE_NARROW_SAME && narrow && is_light(n) && is_wanted(n, a->for_wide) &&
-        !is_wanted(n, a->for_narrow) && is_taken(a, n, HONE_F32)) {
+    if (form == HONE_NARROW_SAME && n->mark == NODE_NARROW && is_better_wide(a, n))
         n->mark = NODE_WIDE;
-        wide = true;
-        narrow = false;
-    }
+    bool narrow = n->mark == NODE_NARROW, wide = n->mark == NODE_WIDE;
     if (form == HONE_NARROW_FOLLOW && narrow) {
         narrow = is_wanted(n, a->for_narrow);
         wide = is_wanted(n, a->for_wide);

@@ -38,6 +38,7 @@ static const row rows[] = {
     {"fold_2", BOTH, hone_pass_fold, false, "constants that the rules made"},
     {"layout", BOTH, hone_pass_layout, false, "channels last where it pays: a minimum cut"},
     {"transposes", BOTH, NULL, false, "transposes meet, cancel and become reshapes or flags"},
+    {"flatten", GPU, NULL, false, "weights of products are put in the pixels' order"},
     {"lanes", CPU, NULL, false, "convolutions with few channels get more of them"},
     {"fold_3", BOTH, hone_pass_fold, false, "constants that were re-laid"},
     {"common_2", BOTH, hone_pass_common, false, "transposes of one value become one"},
@@ -49,6 +50,7 @@ static const row rows[] = {
     {"columns", CPU, NULL, false, "short constant operands become lines"},
     {"narrow", GPU, hone_pass_narrow, true, "float32 becomes float16 or bfloat16 where it is safe"},
     {"casts", GPU, NULL, false, "conversions become loads, or meet and cancel"},
+    {"borders", GPU, NULL, false, "one copy where layouts meet; channels in whole pieces"},
     {"dead_3", BOTH, hone_pass_dead, false, "what nobody uses goes"},
 };
 

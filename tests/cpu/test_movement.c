@@ -96,6 +96,52 @@ static void test_transpose(void **state)
         }
 }
 
+typedef struct relayout_case {
+    hone_dims x;
+    int64_t perm[4], last;
+    hone_dtype from, to;
+} relayout_case;
+
+static const relayout_case relayouts[] = {
+    {{4, {2, 3, 4, 5}}, {0, 2, 3, 1}, 8, HONE_F32, HONE_F16},
+    {{4, {1, 5, 3, 2}}, {0, 2, 3, 1}, 0, HONE_F16, HONE_F32},
+    {{3, {2, 7, 3}}, {0, 2, 1}, 9, HONE_F32, HONE_BF16},
+    {{2, {3, 3}}, {0, 1}, 4, HONE_F32, HONE_F32},
+};
+
+/* Small integers are the same in every float type. */
+static void test_relayout(void **state)
+{
+    (void)state;
+    for (int c = 0; c < HONE_COUNT(relayouts); c++) {
+        const relayout_case *r = &relayouts[c];
+        hone_dims y = r->x;
+        p_call p;
+        p_begin(&p, HONE_OP_relayout);
+        p.attrs.relayout.perm = (hone_ints){r->x.rank, r->perm};
+        p.attrs.relayout.last = r->last;
+        for (int i = 0; i < y.rank; i++)
+            y.dim[i] = r->x.dim[r->perm[i]];
+        const int64_t real = y.dim[y.rank - 1];
+        if (r->last != 0)
+            y.dim[y.rank - 1] = r->last;
+        t_tensor *x = p_in(&p, r->from, r->x);
+        for (int64_t i = 0; i < hone_tensor_count(&x->t); i++)
+            hone_element_set_double(r->from, x->t.data, i, (double)(i + 1));
+        p_out(&p, r->to, y);
+        p_run(&p);
+        for (int64_t i = 0; i < hone_dims_count_or_zero(&y); i++) {
+            int64_t at[HONE_MAX_RANK], from[HONE_MAX_RANK] = {0};
+            split_index(&y, i, at);
+            for (int k = 0; k < y.rank; k++)
+                from[r->perm[k]] = at[k];
+            const double want = at[y.rank - 1] < real ? (double)(join_index(&r->x, from) + 1) : 0;
+            assert_true(hone_element_double(r->to, p.out[0]->data, i) == want);
+        }
+        p_end(&p);
+    }
+}
+
 typedef struct slice_case {
     hone_dims x, y;
     int n;
@@ -411,11 +457,12 @@ static void test_bad_indices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transpose),    cmocka_unit_test(test_slice),
-        cmocka_unit_test(test_pad),          cmocka_unit_test(test_concat_split),
-        cmocka_unit_test(test_gather),       cmocka_unit_test(test_expand_tile),
-        cmocka_unit_test(test_depth_space),  cmocka_unit_test(test_scatter),
-        cmocka_unit_test(test_append_grows), cmocka_unit_test(test_bad_indices),
+        cmocka_unit_test(test_transpose),    cmocka_unit_test(test_relayout),
+        cmocka_unit_test(test_slice),        cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_concat_split), cmocka_unit_test(test_gather),
+        cmocka_unit_test(test_expand_tile),  cmocka_unit_test(test_depth_space),
+        cmocka_unit_test(test_scatter),      cmocka_unit_test(test_append_grows),
+        cmocka_unit_test(test_bad_indices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

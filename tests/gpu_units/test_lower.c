@@ -73,6 +73,8 @@ static void test_lower_names_candidates(void **state)
          "row_reduce<f16,f16,49,2048,2048,8,256,0,1>"},
         {{"transpose", "perm=[0,2,3,1]", "f16 1x96x56x56", 1},
          "copy_tile<u16,2,3136x96,1x3136,0,96>"},
+        {{"relayout", "perm=[0,2,3,1], to=float16, last=8", "f32 1x3x224x224", 1},
+         "relayout<f32,f16,2,50176x8,1x50176,3,8,50176,128>"},
     };
 
     (void)state;

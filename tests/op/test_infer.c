@@ -118,6 +118,7 @@ static const infer_case same[] = {
 
 static const infer_case conv[] = {
     {"conv", "", "float32[1,3,8,8] float32[4,3,3,3]", "float32[1,4,6,6]"},
+    {"conv", "to=float32", "float16[1,3,8,8] float16[4,3,3,3] float32[4]", "float32[1,4,6,6]"},
     {"conv", "pads=[1, 1, 1, 1], strides=[2, 2]", "float32[n,3,h,w] float32[4,3,3,3] float32[4]",
      "float32[n,4,(h + 1)/2,(w + 1)/2]"},
     {"conv", "strides=[2, 2], auto_pad=SAME_UPPER", "float32[1,3,7,w] float32[4,3,3,3]",
@@ -229,6 +230,9 @@ static const infer_case matmul[] = {
     {"matmul", "", "float32[2,3] float32[3]", "float32[2]"},
     {"matmul", "trans_a=1, trans_b=1", "float32[n,3,2] float32[4,3]", "float32[n,2,4]"},
     {"matmul", "", "float32[2,3] float32[3,4] float32[4]", "float32[2,4]"},
+    {"matmul", "", "float16[2,3] float16[3,4] float32[4]", "float16[2,4]"},
+    {"matmul", "to=float32", "bfloat16[2,3] bfloat16[3,4]", "float32[2,4]"},
+    {"matmul", "", "float32[2,3] float32[3,4] float16[4]", "error: input 0 is float32"},
     {"matmul", "program=(x0, x1) { r2 = mul x0 x1 }", "float32[2,3] float32[3,4] - float32[2,1]",
      "float32[2,4]"},
     {"matmul", "", "float32[2,3] float32[4,4]",
@@ -288,6 +292,10 @@ static const infer_case attention[] = {
      "error: the head size of q has extent 8"},
     {"attention", "", "float32[1,2,8] float32[1,3,8] float32[1,3,8]",
      "error: the number of heads of an input of rank 3 is 0"},
+    {"attention", "q_num_heads=4, kv_num_heads=2, head_size=8, k_at=32, v_at=48",
+     "float16[n,h,64] float16[n,h,64] float16[n,h,64]", "float16[n,h,32]"},
+    {"attention", "q_num_heads=4, kv_num_heads=2, head_size=8, k_at=32, v_at=49",
+     "float16[n,h,64] float16[n,h,64] float16[n,h,64]", "error: input 2 has 64 columns"},
     {"attention", "", "float32? float32[1,4,3,8] float32[1,4,3,8]", "float32?"},
 };
 
@@ -410,6 +418,8 @@ static const infer_case move[] = {
     {"transpose", "perm=[0, 2, 1]", "float32[n,c,h]", "float32[n,h,c]"},
     {"transpose", "", "float32[2,3,n]", "float32[n,3,2]"},
     {"transpose", "", "int64[2,2]={1,n,3,h}", "int64[2,2]={1,3,n,h}"},
+    {"relayout", "perm=[0, 2, 3, 1], to=float16, last=8", "float32[n,3,h,5]", "float16[n,h,5,8]"},
+    {"relayout", "perm=[0, 2, 1], last=2", "float32[2,3,n]", "error: last is 2"},
     {"transpose", "perm=[0, 0]", "float32[2,3]", "error: perm has 0 twice"},
     {"transpose", "perm=[0, 2]", "float32[2,3]", "error: perm is 2; 0 to 1 are allowed"},
     {"transpose", "perm=[0]", "float32[2,3]", "error: perm has 1 entries but the input has rank 2"},
