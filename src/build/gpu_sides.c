@@ -161,10 +161,39 @@ typedef struct copy {
 typedef struct copies {
     sides *s;
     int *twin;      /* by value: the same on the other side, or -1 */
-    int *producer;  /* by value: the step that writes its root; -1: an input */
     int *next_copy; /* by step + 1: the first copy behind it */
     HONE_VEC(copy) list;
 } copies;
+
+static void copy_behind(copies *c, int step, int value, int twin)
+{
+    const int at = step + 1;
+
+    *hone_vec_push(c->s->low->arena, &c->list) =
+        (copy){.from = value, .to = twin, .next = c->next_copy[at]};
+    c->next_copy[at] = c->list.n - 1;
+}
+
+static bool writes(const sides *s, const hone_low_step *step, int root)
+{
+    for (int k = 0; k < step->n_out; k++)
+        if (step->out[k] >= 0 && root_of(s, step->out[k]) == root)
+            return true;
+    return false;
+}
+
+/* Behind every step that writes the value: those of a branch and those before and in a loop are
+ * several. An input of the plan is copied before all steps. */
+static void copy_where_written(copies *c, int value, int twin)
+{
+    const hone_lowered *low = c->s->low;
+
+    if (c->s->writers[value] == 0)
+        copy_behind(c, -1, value, twin);
+    for (int i = 0; i < low->steps.n && c->s->writers[value] > 0; i++)
+        if (writes(c->s, &low->steps.v[i], value))
+            copy_behind(c, i, value, twin);
+}
 
 static int twin_of(copies *c, int value)
 {
@@ -184,10 +213,7 @@ static int twin_of(copies *c, int value)
         low->values.v[twin].root = other;
         return twin;
     }
-    const int at = c->producer[root] + 1;
-    *hone_vec_push(low->arena, &c->list) =
-        (copy){.from = value, .to = twin, .next = c->next_copy[at]};
-    c->next_copy[at] = c->list.n - 1;
+    copy_where_written(c, value, twin);
     return twin;
 }
 
@@ -249,16 +275,11 @@ static void copy_between(sides *s, int *moved)
     copies c = {.s = s};
 
     c.twin = hone_arena_array(low->arena, n, sizeof *c.twin);
-    c.producer = hone_arena_array(low->arena, n, sizeof *c.producer);
     c.next_copy = hone_arena_array(low->arena, (size_t)low->steps.n + 2, sizeof *c.next_copy);
     for (size_t i = 0; i < n; i++)
-        c.twin[i] = c.producer[i] = -1;
+        c.twin[i] = -1;
     for (int i = 0; i < low->steps.n + 2; i++)
         c.next_copy[i] = -1;
-    for (int i = 0; i < low->steps.n; i++)
-        for (int k = 0; k < low->steps.v[i].n_out; k++)
-            if (low->steps.v[i].out[k] >= 0)
-                c.producer[root_of(s, low->steps.v[i].out[k])] = i;
     use_twins(&c);
     insert_copies(&c, moved);
 }
