@@ -63,10 +63,13 @@ void hone_cuda_pinned_free(hone_cuda_device *device, void *memory)
 hone_cuda_place hone_cuda_place_of(const hone_cuda_device *device, const void *memory)
 {
     unsigned type = 0;
+    int attribute = CU_POINTER_ATTRIBUTE_MEMORY_TYPE;
+    void *data = &type;
 
-    /* Of memory that it has never seen the driver says "invalid value". */
-    if (device->cu->cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
-                                          (CUdeviceptr)(uintptr_t)memory) != CUDA_SUCCESS)
+    /* Of memory that it has never seen the driver says 0. */
+    if (device->cu->cuPointerGetAttributes(1, &attribute, &data, (CUdeviceptr)(uintptr_t)memory) !=
+            CUDA_SUCCESS ||
+        !type)
         return HONE_CUDA_PAGEABLE;
     return type == CU_MEMORYTYPE_HOST ? HONE_CUDA_PINNED : HONE_CUDA_DEVICE;
 }

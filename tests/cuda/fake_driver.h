@@ -224,8 +224,8 @@ FAKE(cuMemcpyPeerAsync,
      (CUdeviceptr dst, CUcontext dst_context, CUdeviceptr src, CUcontext src_context, size_t size,
       CUstream stream),
      memcpy((void *)(uintptr_t)dst, (const void *)(uintptr_t)src, size))
-FAKE(cuPointerGetAttribute, (void *data, int attribute, CUdeviceptr pointer),
-     *(unsigned *)data = CU_MEMORYTYPE_DEVICE)
+FAKE(cuPointerGetAttributes, (unsigned n, int *attributes, void **data, CUdeviceptr pointer),
+     *(unsigned *)data[0] = CU_MEMORYTYPE_DEVICE)
 FAKE(cuMemsetD8Async, (CUdeviceptr dst, unsigned char value, size_t n, CUstream stream),
      memset((void *)(uintptr_t)dst, value, n))
 

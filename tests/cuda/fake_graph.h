@@ -96,15 +96,16 @@ static CUresult fake_range_unpin(void *memory)
     return fake_cuMemFreeHost(memory);
 }
 
-static CUresult fake_range_type(void *data, int attribute, CUdeviceptr pointer)
+static CUresult fake_range_type(unsigned n, int *attributes, void **data, CUdeviceptr pointer)
 {
+    *(unsigned *)data[0] = 0;
     for (int i = 0; i < HONE_COUNT(fake_ranges); i++)
         if (fake_ranges[i].at && pointer >= fake_ranges[i].at &&
             pointer < fake_ranges[i].at + fake_ranges[i].size) {
-            memcpy(data, &fake_ranges[i].type, sizeof fake_ranges[i].type);
+            *(unsigned *)data[0] = fake_ranges[i].type;
             return CUDA_SUCCESS;
         }
-    return 1; /* invalid value: memory that the driver has never seen */
+    return CUDA_SUCCESS;
 }
 
 /* ---- functions ---- */
@@ -300,7 +301,7 @@ static hone_cuda fake_graph_driver(const fake_kernel *kernels)
     cu.cuMemFreeAsync = fake_range_free;
     cu.cuMemHostAlloc = fake_range_pin;
     cu.cuMemFreeHost = fake_range_unpin;
-    cu.cuPointerGetAttribute = fake_range_type;
+    cu.cuPointerGetAttributes = fake_range_type;
     cu.cuModuleGetFunction = fake_function_find;
     cu.cuGraphCreate = fake_graph_make;
     cu.cuGraphDestroy = fake_graph_drop;

@@ -16,6 +16,7 @@
 #include "cuda/stream.h"
 #include "gpu/engine_models.h"
 #include "hone/build.h"
+#include "run/gpu.h"
 #include "support/faulty.h"
 
 enum {
@@ -38,7 +39,7 @@ typedef struct subject {
     size_t size[MAX_BINDINGS];
     hone_dtype dtype[MAX_BINDINGS];
     void *in[SEEDS][MAX_BINDINGS]; /* inputs, and the CPU's outputs */
-    int enqueues;
+    int enqueues;                  /* that a few seconds are enough for, ENQUEUES at most */
     char detail[512];
 } subject;
 
@@ -257,12 +258,14 @@ static hone_status check(buffers *b, int seed, double *worst)
 static hone_status row_answers(subject *s, hone_context *c)
 {
     void *found[MAX_BINDINGS] = {NULL};
-    double worst = 0;
+    double worst = 0, us = 0;
 
     for (int seed = 0; seed < SEEDS; seed++) {
         for (int i = 0; i < s->info.n_inputs; i++)
             HONE_TRY(hone_context_write(c, i, s->in[seed][i], s->size[i]));
+        const double begin = now_us();
         HONE_TRY(hone_context_run(c));
+        us = now_us() - begin;
         for (int i = 0; i < s->n; i++) {
             hone_tensor t;
             HONE_TRY(hone_context_data(c, i, &t));
@@ -270,6 +273,8 @@ static hone_status row_answers(subject *s, hone_context *c)
         }
         HONE_TRY(compare(s, seed, found, &worst));
     }
+    if (s->enqueues > 100)
+        s->enqueues = (int)HONE_MIN(ENQUEUES, HONE_MAX(3e6 / us, 100));
     SAW(s, "error %.1e of at most %.0e; %d steps, %d launches", worst, s->tolerance,
         s->info.n_steps, s->info.n_launches);
     return HONE_OK;
@@ -445,6 +450,44 @@ out:
     return st;
 }
 
+/* Medians of so many runs, back to back and waited for, in us each. */
+static hone_status time_edges(subject *s, const hone_cuda *cu, double *us)
+{
+    hone_engine *engine = NULL;
+    hone_context *c = NULL;
+    hone_status st;
+
+    HONE_TRY_OUT(hone_engine_create_on(cu, s->plan, NULL, &engine));
+    HONE_TRY_OUT(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.device_io = true), &c));
+    for (int i = 0; i < s->info.n_inputs; i++)
+        HONE_TRY_OUT(hone_context_write(c, i, s->in[0][i], s->size[i]));
+    for (int round = 0; round < 2; round++) { /* the first warms up */
+        const double begin = now_us();
+        for (int n = 0; n < s->enqueues / 4; n++)
+            HONE_TRY_OUT(hone_context_enqueue(c, NULL));
+        HONE_TRY_OUT(hone_context_wait(c));
+        *us = (now_us() - begin) / (s->enqueues / 4);
+    }
+out:
+    hone_context_destroy(c);
+    hone_engine_destroy(engine);
+    return st;
+}
+
+/* What programmatic edges bring: the same plan by a driver that has none. */
+static hone_status row_edges(subject *s, hone_context *unused)
+{
+    hone_cuda without = *device->cu;
+    double early = 0, full = 0;
+
+    (void)unused;
+    without.cuGraphAddDependenciesEx = NULL;
+    HONE_TRY(time_edges(s, device->cu, &early));
+    HONE_TRY(time_edges(s, &without, &full));
+    SAW(s, "back to back: programmatic edges %.1f us, full ones %.1f us", early, full);
+    return HONE_OK;
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 typedef struct worker {
@@ -586,8 +629,8 @@ typedef struct row {
 
 static const row rows[] = {
     {"answers", row_answers}, {"bindings", row_bindings}, {"moving", row_moving},
-    {"bits", row_bits},       {"profile", row_profile},   {"steady", row_steady},
-    {"streams", row_streams}, {"load", row_load},
+    {"bits", row_bits},       {"profile", row_profile},   {"edges", row_edges},
+    {"steady", row_steady},   {"streams", row_streams},   {"load", row_load},
 };
 
 /* ---- main ------------------------------------------------------------------------------------ */

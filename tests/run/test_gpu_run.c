@@ -657,7 +657,7 @@ static bool may_fail(const char *call)
 {
     return strcmp(call, "cuDeviceGetAttribute") == 0 || strstr(call, "Destroy") ||
            strstr(call, "Free") || strstr(call, "Release") || strstr(call, "Unload") ||
-           strcmp(call, "cuCtxPopCurrent") == 0 || strcmp(call, "cuPointerGetAttribute") == 0 ||
+           strcmp(call, "cuCtxPopCurrent") == 0 || strcmp(call, "cuPointerGetAttributes") == 0 ||
            strcmp(call, "cuEventSynchronize") == 0; /* of a ring that goes */
 }
 
