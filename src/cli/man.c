@@ -120,6 +120,8 @@ static void print_notes(void)
     puts(".SH ENVIRONMENT");
     puts(".TP\n.B HONE_CPU\nForces vector instructions that the machine has: scalar, avx2, avx512 "
          "or neon.");
+    puts(".TP\n.B HONE_NVRTC\nThe file or folder of NVRTC, which building for GPUs needs; hone "
+         "doctor says what was found.");
 }
 
 static void print_examples(void)
@@ -135,6 +137,8 @@ static void print_examples(void)
          "hone run net.plan a.jpg b.png"},
         {"measure, with a table of steps",
          "hone bench net.onnx --shapes input:1x3x224x224 --profile"},
+        {"for GPUs that are elsewhere",
+         "hone build net.onnx --fp16 --target sm_86,sm_89,ptx -o net.plan"},
     };
     puts(".SH EXAMPLES");
     for (int i = 0; i < HONE_COUNT_OF(rows); i++)
