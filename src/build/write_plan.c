@@ -262,16 +262,21 @@ static void emit_bindings(hone_emitter *e)
     }
 }
 
-/* The lowest precision that the plan computes in. */
+/* The lowest precision that the plan computes in, whether an option or the graph asked for it. */
 static const char *precision_of(const hone_emitter *e)
 {
-    if (!e->low->gpu)
+    const hone_lowered *low = e->low;
+
+    if (!low->gpu)
         return "fp32";
-    switch (e->options->allow) {
-    case HONE_FP16: return "fp16";
-    case HONE_BFLOAT16: return "bf16";
-    default: return e->low->gpu->targets[0].facts.allows_tf32 ? "tf32" : "fp32";
+    for (int i = 0; i < low->values.n; i++) {
+        const hone_low_value *v = &low->values.v[i];
+        if (v->on_device && v->type.dtype == HONE_F16)
+            return "fp16";
+        if (v->on_device && v->type.dtype == HONE_BF16)
+            return "bf16";
     }
+    return low->gpu->targets[0].facts.allows_tf32 ? "tf32" : "fp32";
 }
 
 static void emit_info(hone_emitter *e)
