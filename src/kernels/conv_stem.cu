@@ -64,22 +64,38 @@ __device__ inline void load_weights(const T *w, int n, u32 to)
     copy_commit();
 }
 
+using pixel_pack = decltype(pack<CP, T>::in);
+
+__device__ inline pixel_pack load_pixel(const T *a, int y, int x, const window &at, const extents &e)
+{
+    pixel_pack p = {};
+    if ((u32)y < (u32)e.h && (u32)x < (u32)e.w) {
+        const T *from = a + ((i64)(at.image * e.h + y) * e.w + x) * LDA;
+#pragma unroll
+        for (int c = 0; c < C; c++)
+            p.e[c] = from[c];
+    }
+    return p;
+}
+
+/* Several pixels of a thread are on their way before the first is stored. */
 __device__ inline void load_patch(const T *a, T *to, const window &at, const extents &e)
 {
-    using pixel_pack = decltype(pack<CP, T>::in);
+    constexpr int COUNT = PATCH_H * PATCH_W, TOGETHER = CP * ES > 16 ? 2 : 8;
     const int y0 = at.y * SH - PH, x0 = at.x * SW - PW;
 
-#pragma unroll 4
-    for (int i = threadIdx.x; i < PATCH_H * PATCH_W; i += THREADS) {
-        const int y = y0 + i / PATCH_W, x = x0 + i % PATCH_W;
-        pixel_pack p = {};
-        if ((u32)y < (u32)e.h && (u32)x < (u32)e.w) {
-            const T *from = a + ((i64)(at.image * e.h + y) * e.w + x) * LDA;
+    for (int first = threadIdx.x; first < COUNT; first += THREADS * TOGETHER) {
+        pixel_pack p[TOGETHER];
 #pragma unroll
-            for (int c = 0; c < C; c++)
-                p.e[c] = from[c];
+        for (int j = 0; j < TOGETHER; j++) {
+            const int i = first + j * THREADS;
+            if (i < COUNT)
+                p[j] = load_pixel(a, y0 + i / PATCH_W, x0 + i % PATCH_W, at, e);
         }
-        ((pixel_pack *)to)[i] = p;
+#pragma unroll
+        for (int j = 0; j < TOGETHER; j++)
+            if (first + j * THREADS < COUNT)
+                ((pixel_pack *)to)[first + j * THREADS] = p[j];
     }
 }
 
@@ -100,10 +116,37 @@ __device__ inline u32 load_word(u32 at, bool is_there)
     return word;
 }
 
+/* A warp's operands of one product step. */
+struct fragments {
+    u32 a[MT][4], w[NT / 2][4];
+
+    __device__ void load(const u32 (&rows)[MT][2], u32 weights, int step)
+    {
+        const int lane = threadIdx.x % 32, k = step * KSTEP + lane % 4 * UNIT;
+        bool is_low, is_high;
+        const u32 low = offset_of(k, is_low), high = offset_of(k + KSTEP / 2, is_high);
+#pragma unroll
+        for (int j = 0; j < NT / 2; j++) {
+            load_matrices(w[j], weights + j * 16 * W_PITCH + step * 32);
+            round_fragment<T>(w[j]);
+        }
+#pragma unroll
+        for (int i = 0; i < MT; i++) {
+            a[i][0] = load_word(rows[i][0] + low, is_low);
+            a[i][1] = load_word(rows[i][1] + low, is_low);
+            a[i][2] = load_word(rows[i][0] + high, is_high);
+            a[i][3] = load_word(rows[i][1] + high, is_high);
+            round_fragment<T>(a[i]);
+        }
+    }
+};
+
+/* The operands of a step are requested before the products of the one before. */
 __device__ inline void multiply_all(float (&acc)[MT][NT][4], u32 patch, u32 weights, int warp_m, int warp_n)
 {
     const int lane = threadIdx.x % 32;
     u32 rows[MT][2];
+    fragments f[2];
 
 #pragma unroll
     for (int i = 0; i < MT; i++)
@@ -112,27 +155,18 @@ __device__ inline void multiply_all(float (&acc)[MT][NT][4], u32 patch, u32 weig
             const int m = warp_m * TM + i * 16 + half * 8 + lane / 4;
             rows[i][half] = patch + (u32)((m / TW * SH * PATCH_W + m % TW * SW) * CP * ES);
         }
-#pragma unroll 4
+    weights += (warp_n * TN + lane % 8 + lane / 16 * 8) * W_PITCH + lane / 8 % 2 * 16;
+    f[0].load(rows, weights, 0);
+#pragma unroll STEPS <= 16 ? STEPS : 4
     for (int step = 0; step < STEPS; step++) {
-        const int k = step * KSTEP + lane % 4 * UNIT;
-        bool is_low, is_high;
-        const u32 low = offset_of(k, is_low), high = offset_of(k + KSTEP / 2, is_high);
-        u32 w[NT / 2][4];
+        const fragments &now = f[step % 2];
+        if (step + 1 < STEPS)
+            f[(step + 1) % 2].load(rows, weights, step + 1);
 #pragma unroll
-        for (int j = 0; j < NT / 2; j++) {
-            const int row = warp_n * TN + j * 16 + lane % 8 + lane / 16 * 8;
-            load_matrices(w[j], weights + row * W_PITCH + (step * 2 + lane / 8 % 2) * 16);
-            round_fragment<T>(w[j]);
-        }
-#pragma unroll
-        for (int i = 0; i < MT; i++) {
-            u32 a[4] = {load_word(rows[i][0] + low, is_low), load_word(rows[i][1] + low, is_low),
-                        load_word(rows[i][0] + high, is_high), load_word(rows[i][1] + high, is_high)};
-            round_fragment<T>(a);
+        for (int i = 0; i < MT; i++)
 #pragma unroll
             for (int j = 0; j < NT; j++)
-                multiply(acc[i][j], a, w[j / 2][j % 2 * 2], w[j / 2][j % 2 * 2 + 1], T());
-        }
+                multiply(acc[i][j], now.a[i], now.w[j / 2][j % 2 * 2], now.w[j / 2][j % 2 * 2 + 1], T());
     }
 }
 
