@@ -105,11 +105,12 @@ static const char *why_wide(const narrowing *a, hone_node *n, hone_narrow_form f
         return "";
     if (was_wide(a, n))
         return "the model has it so";
-    const char *objection = a->is_strong ? NULL : hone_narrow_objection(n, a->to);
-    *is_unsafe = objection != NULL || reads_forced(a, n);
+    const char *objection = a->is_strong ? NULL : hone_narrow_objection(n, a->to, is_unsafe);
+    const bool is_fed_so = reads_forced(a, n);
+    *is_unsafe |= is_fed_so && hone_narrow_passes_on(n);
     if (objection != NULL)
         return objection;
-    if (*is_unsafe)
+    if (is_fed_so)
         return form == HONE_NARROW_FOLLOW ? "" : "what it reads may overflow";
     if (form == HONE_NARROW_FREE)
         return NULL;
@@ -252,7 +253,7 @@ static void settle_operand(narrowing *a, hone_node *n, int i)
     hone_value *v = n->in[i];
 
     if (n->mark == NODE_NARROW && hone_is_constant(v) && hone_is_f32(v) && !v->constant->is_splat &&
-        hone_constant_count(v) >= LARGE && !hone_narrow_is_out_of_range(a->module, v, a->to))
+        hone_constant_count(v) >= LARGE && !hone_narrow_is_out_of_range(v, a->to))
         hone_node_set_input(n, i, in_type(a, v, a->to));
 }
 

@@ -21,10 +21,11 @@ bool hone_narrow_input_is_tied(const hone_node *node, int i);
 /* Whether input i is float32 and stays so. */
 bool hone_narrow_input_is_wide(const hone_node *node, int i);
 
-/* Why the node is not safe in the type, or NULL. */
-const char *hone_narrow_objection(const hone_node *node, hone_dtype to);
+/* Why the node is not safe in the type, or NULL; *is_beyond_range: what it writes may not fit. */
+const char *hone_narrow_objection(const hone_node *node, hone_dtype to, bool *is_beyond_range);
+/* Whether what does not fit comes out as it went in: what moves, pools and reduces. */
+bool hone_narrow_passes_on(const hone_node *node);
 /* Whether finite floats of the constant lie beyond the type's range, or all of them below it. */
-bool hone_narrow_is_out_of_range(const hone_module *module, const hone_value *constant,
-                                 hone_dtype to);
+bool hone_narrow_is_out_of_range(const hone_value *constant, hone_dtype to);
 
 #endif

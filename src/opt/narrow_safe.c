@@ -11,33 +11,34 @@
 #define MANY          4096       /* elements of a sum that is large */
 #define SCANNED_BYTES (1 << 28)  /* larger constants are taken for weights like all others */
 
-/* Operators that lose accuracy or range, and why. */
+/* Operators that lose accuracy or range, why, and whether what they write may be beyond it. */
 static const struct {
     hone_op_id op;
+    bool is_beyond;
     const char *why;
 } kept[] = {
-    {HONE_OP_cumsum, "a running sum"},
-    {HONE_OP_cumprod, "a running product"},
-    {HONE_OP_reduce_prod, "a product of many"},
-    {HONE_OP_reduce_sum_square, "a sum of squares"},
-    {HONE_OP_exp, "an exponential"},
-    {HONE_OP_pow, "a power"},
-    {HONE_OP_sinh, "an exponential"},
-    {HONE_OP_cosh, "an exponential"},
-    {HONE_OP_grid_sample, "coordinates"},
-    {HONE_OP_affine_grid, "coordinates"},
-    {HONE_OP_roi_align, "coordinates"},
-    {HONE_OP_max_roi_pool, "coordinates"},
-    {HONE_OP_non_max_suppression, "coordinates"},
-    {HONE_OP_range, "positions"},
-    {HONE_OP_dft, "a spectrum"},
-    {HONE_OP_stft, "a spectrum"},
-    {HONE_OP_lrn, "a sum of squares"},
-    {HONE_OP_negative_log_likelihood_loss, "a loss"},
-    {HONE_OP_softmax_cross_entropy_loss, "a loss"},
-    {HONE_OP_quantize_linear, "a scale"},
-    {HONE_OP_dequantize_linear, "a scale"},
-    {HONE_OP_dynamic_quantize_linear, "a scale"},
+    {HONE_OP_cumsum, true, "a running sum"},
+    {HONE_OP_cumprod, true, "a running product"},
+    {HONE_OP_reduce_prod, true, "a product of many"},
+    {HONE_OP_reduce_sum_square, true, "a sum of squares"},
+    {HONE_OP_exp, true, "an exponential"},
+    {HONE_OP_pow, true, "a power"},
+    {HONE_OP_sinh, true, "an exponential"},
+    {HONE_OP_cosh, true, "an exponential"},
+    {HONE_OP_grid_sample, false, "coordinates"},
+    {HONE_OP_affine_grid, false, "coordinates"},
+    {HONE_OP_roi_align, false, "coordinates"},
+    {HONE_OP_max_roi_pool, false, "coordinates"},
+    {HONE_OP_non_max_suppression, false, "coordinates"},
+    {HONE_OP_range, true, "positions"},
+    {HONE_OP_dft, true, "a spectrum"},
+    {HONE_OP_stft, true, "a spectrum"},
+    {HONE_OP_lrn, false, "a sum of squares"},
+    {HONE_OP_negative_log_likelihood_loss, false, "a loss"},
+    {HONE_OP_softmax_cross_entropy_loss, false, "a loss"},
+    {HONE_OP_quantize_linear, false, "a scale"},
+    {HONE_OP_dequantize_linear, false, "a scale"},
+    {HONE_OP_dynamic_quantize_linear, false, "a scale"},
 };
 
 static bool is_never(hone_op_id op)
@@ -165,40 +166,62 @@ static bool is_large(const hone_node *n)
     return count > MANY;
 }
 
-bool hone_narrow_is_out_of_range(const hone_module *module, const hone_value *constant,
-                                 hone_dtype to)
+typedef enum span {
+    SPAN_FITS,
+    SPAN_TINY, /* all of it is below the smallest normal number */
+    SPAN_HUGE, /* some of it is beyond the largest */
+} span;
+
+static span span_of(const hone_value *constant, hone_dtype to)
 {
     const hone_constant *c = constant->constant;
     float most = 0, x;
 
-    (void)module;
     if (to != HONE_F16 || constant->type.dtype != HONE_F32 || c->size > SCANNED_BYTES)
-        return false;
+        return SPAN_FITS;
     for (size_t i = 0; i + sizeof x <= c->size; i += sizeof x) {
         memcpy(&x, (const char *)c->data + i, sizeof x);
         if (is_beyond(x))
-            return true;
+            return SPAN_HUGE;
         most = fabsf(x) > most ? fabsf(x) : most;
     }
-    return most > 0 && most < F16_LEAST;
+    return most > 0 && most < F16_LEAST ? SPAN_TINY : SPAN_FITS;
 }
 
-const char *hone_narrow_objection(const hone_node *node, hone_dtype to)
+bool hone_narrow_is_out_of_range(const hone_value *constant, hone_dtype to)
 {
-    const bool has_range = to == HONE_BF16;
+    return span_of(constant, to) != SPAN_FITS;
+}
 
-    if (node->op == HONE_OP_pointwise)
-        return !has_range && program_may_overflow(node->attrs.pointwise.program)
-                   ? "its result may overflow"
-                   : NULL;
+const char *hone_narrow_objection(const hone_node *node, hone_dtype to, bool *is_beyond_range)
+{
+    *is_beyond_range = false;
+    if (node->op == HONE_OP_pointwise) {
+        *is_beyond_range = to == HONE_F16 && program_may_overflow(node->attrs.pointwise.program);
+        return *is_beyond_range ? "its result may overflow" : NULL;
+    }
     for (int i = 0; i < HONE_COUNT(kept); i++)
-        if (kept[i].op == node->op)
+        if (kept[i].op == node->op) {
+            *is_beyond_range = kept[i].is_beyond;
             return kept[i].why;
-    if (is_sum(node->op) && is_large(node))
+        }
+    if (is_sum(node->op) && is_large(node)) {
+        *is_beyond_range = node->op != HONE_OP_reduce_mean;
         return "a large sum";
-    for (int i = 0; i < node->n_in; i++)
-        if (hone_is_constant(node->in[i]) && hone_narrow_input_is_tied(node, i) &&
-            hone_narrow_is_out_of_range(node->graph->module, node->in[i], to))
+    }
+    for (int i = 0; i < node->n_in; i++) {
+        const span s = hone_is_constant(node->in[i]) && hone_narrow_input_is_tied(node, i)
+                           ? span_of(node->in[i], to)
+                           : SPAN_FITS;
+        *is_beyond_range |= s == SPAN_HUGE;
+        if (s != SPAN_FITS)
             return "a constant is out of range";
+    }
     return NULL;
+}
+
+bool hone_narrow_passes_on(const hone_node *node)
+{
+    return hone_op_has(node->op, HONE_TRAIT_VIEW | HONE_TRAIT_MOVEMENT | HONE_TRAIT_POOLING |
+                                     HONE_TRAIT_REDUCTION);
 }

@@ -1,5 +1,5 @@
-/* Counts what the passes for a GPU leave of models: nodes that are steps, by operator. For looking
- * at fusion without a GPU.
+/* Counts what the passes for a GPU leave of models: nodes that are steps, by operator, and which of
+ * them the GPU has no kernel for. For looking at fusion without a GPU.
  *
  *     hone_opt_steps [--half|--bf16|--strong|--cpu] [--log] [--dump DIR] [--shapes TEXT] MODEL...
  */
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "build/gpu.h"
 #include "build/model.h"
 #include "opt/opt.h"
 
@@ -68,18 +69,36 @@ static void print(const hone_module *module, const char *path)
     printf("\n");
 }
 
+/* Steps that the CPU will run. */
+static void print_left(const job *j, const hone_graph *g)
+{
+    for (const hone_node *n = g->first; n != NULL; n = n->next) {
+        for (int k = 0; k < n->n_sub; k++)
+            print_left(j, n->sub[k]);
+        if (is_step(n) && !j->passes.takes(j->passes.user, n))
+            printf("    CPU: %s \"%s\"\n", hone_ops[n->op].name, n->name);
+    }
+}
+
 static hone_status run_passes(job *j, const hone_model *model, const char *path)
 {
-    const hone_build_options options = {.size = sizeof options, .shapes = j->shapes};
+    const hone_build_options options = {
+        .size = sizeof options, .shapes = j->shapes, .targets = "sm_90"};
     const hone_onnx_options o = {
         .folder = model->folder, .prepare = narrow_symbols, .input_type = fix_input, .user = j};
     hone_module *module;
+    hone_low_gpu *gpu;
 
+    HONE_TRY(hone_gpu_targets(j->arena, &options, &gpu));
+    j->passes.takes = hone_gpu_takes;
+    j->passes.user = gpu;
     HONE_TRY(hone_profile_make(j->arena, model->module, &options, &j->profile));
     HONE_TRY(hone_onnx_import(j->arena, model->bytes, &o, &module));
     HONE_TRY(hone_graph_infer(module->main));
     HONE_TRY(hone_opt_run(module, &j->passes));
     print(module, path);
+    if (j->passes.gpu)
+        print_left(j, module->main);
     return HONE_OK;
 }
 
