@@ -40,6 +40,7 @@ static const row rows[] = {
     {"transposes", BOTH, NULL, false, "transposes meet, cancel and become reshapes or flags"},
     {"flatten", GPU, NULL, false, "weights of products are put in the pixels' order"},
     {"lanes", CPU, NULL, false, "convolutions with few channels get more of them"},
+    {"phases", GPU, NULL, false, "transposed convolutions become convolutions"},
     {"fold_3", BOTH, hone_pass_fold, false, "constants that were re-laid"},
     {"common_2", BOTH, hone_pass_common, false, "transposes of one value become one"},
     {"dead_2", BOTH, hone_pass_dead, false, "what nobody uses goes"},
