@@ -135,6 +135,22 @@ hone_status hone_gpu_place_binding(hone_context *c, uint32_t binding)
     return HONE_OK;
 }
 
+/* Own buffers have the size of the profile's largest shape, which a damaged plan may lie about. */
+static hone_status check_own(const hone_context *c, uint32_t binding)
+{
+    const hone_gpu_binding *b = &c->gpu->bindings[binding];
+    const hone_plan *p = hone_context_plan(c);
+    const uint32_t value = p->bindings[binding].value;
+    const size_t room = b->need == HONE_GPU_DEVICE ? b->device.size : b->pinned_size;
+    size_t size;
+
+    if (b->need == HONE_GPU_HOST || !b->used || b->used != own_buffer(c, binding) ||
+        (hone_dims_size(c->tensors[value].dtype, &c->tensors[value].shape, &size) && size <= room))
+        return HONE_OK;
+    return hone_error(HONE_ERR_LIMIT, "placing \"%s\": the plan's profile has room for %zu bytes",
+                      hone_plan_text(p, p->values[value].name), room);
+}
+
 static hone_status complete(hone_context *c, uint32_t binding)
 {
     hone_gpu_binding *b = &c->gpu->bindings[binding];
@@ -156,7 +172,7 @@ static hone_status complete(hone_context *c, uint32_t binding)
         hone_context_point_binding(c, binding);
     if (b->is_copied && b->shown_place == HONE_CUDA_PAGEABLE)
         HONE_TRY(hone_gpu_staging(c));
-    return HONE_OK;
+    return check_own(c, binding);
 }
 
 hone_status hone_gpu_place_bindings(hone_context *c)

@@ -712,6 +712,76 @@ static void test_gpu_run_every_allocation_failure_leaves_nothing(void **state)
     free(data);
 }
 
+/* ---- hostile plans ---- */
+
+static void run_nothing(void **params)
+{
+    (void)params;
+}
+
+static const fake_kernel idle_kernels[] = {
+    {"k_add", run_nothing, 0, {0}}, {"k_relu", run_nothing, 0, {0}}, {NULL, NULL, 0, {0}}};
+
+static void sign(uint8_t *data)
+{
+    hone_plan_header *header = (hone_plan_header *)(void *)data;
+    hone_plan_section *table = (hone_plan_section *)(void *)(data + sizeof *header);
+
+    for (int i = 0; i < HONE_SECTION_COUNT; i++)
+        table[i].checksum = hone_hash(data + table[i].offset, table[i].size, 0);
+    header->checksum = hone_hash(table, HONE_SECTION_COUNT * sizeof *table, 0);
+}
+
+/* Whatever still loads may fail, but touches no memory that is not its own: device memory is the
+ * host's here, and the asan preset watches. */
+static void try_damaged(const uint8_t *data, size_t size)
+{
+    const hone_context_options *options = HONE_CONTEXT_OPTIONS(.threads = 1);
+    hone_plan *plan = NULL;
+    hone_engine *engine = NULL;
+    hone_context *context = NULL;
+
+    if (hone_plan_load(data, size, NULL, &plan) == HONE_OK &&
+        plan->info->device_arena_bytes < 1 << 20 && plan->info->ticket_bytes < 1 << 20 &&
+        hone_engine_create_on(&driver, plan, NULL, &engine) == HONE_OK &&
+        hone_context_memory(engine, options) < 1 << 20 &&
+        hone_context_create(engine, options, &context) == HONE_OK) {
+        (void)hone_context_run(context);
+        (void)hone_context_profile(context, true);
+        (void)hone_context_run(context);
+    }
+    hone_context_destroy(context);
+    hone_engine_destroy(engine);
+    hone_plan_destroy(plan);
+}
+
+static void test_gpu_run_survives_damaged_plans(void **state)
+{
+    static const uint8_t patterns[] = {0x01, 0x40, 0xFF};
+    void *data;
+
+    (void)state;
+    fake_reset();
+    driver = fake_graph_driver(idle_kernels);
+    fake.memory_limit = 1 << 20;
+    hone_plan *plan = mixed_plan(&data);
+    const size_t size = plan->bytes.size;
+    hone_plan_destroy(plan);
+    const hone_plan_section *table =
+        (const hone_plan_section *)(void *)((hone_plan_header *)data + 1);
+    for (int kind = HONE_SECTION_INFO; kind < HONE_SECTION_IMAGES; kind++)
+        for (size_t i = 0; i < table[kind].size; i++)
+            for (int k = 0; k < HONE_COUNT(patterns); k++) {
+                uint8_t *byte = (uint8_t *)data + table[kind].offset + i;
+                *byte ^= patterns[k];
+                sign(data);
+                try_damaged(data, size);
+                *byte ^= patterns[k];
+            }
+    fake_assert_nothing_left();
+    free(data);
+}
+
 static void test_gpu_run_sticky_errors_stick(void **state)
 {
     rig r = open_rig(device_plan, NULL);
@@ -754,6 +824,7 @@ int main(void)
         cmocka_unit_test(test_gpu_run_chooses_a_target),
         cmocka_unit_test(test_gpu_run_every_driver_failure_leaves_nothing),
         cmocka_unit_test(test_gpu_run_every_allocation_failure_leaves_nothing),
+        cmocka_unit_test(test_gpu_run_survives_damaged_plans),
         cmocka_unit_test(test_gpu_run_sticky_errors_stick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
