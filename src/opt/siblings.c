@@ -86,7 +86,7 @@ static void gather(hone_node *first, family *f)
 {
     *f = (family){.is_lined = is_lined(first), .axis = channel_axis(first)};
     for (hone_node *n = first; n != NULL && f->n < MOST; n = n->next) {
-        if (!has_open_panel(n) || !is_sibling(first, n))
+        if (!is_sibling(first, n) || !has_open_panel(n))
             continue;
         f->columns[f->n] = columns_of(n);
         f->total += f->columns[f->n];
