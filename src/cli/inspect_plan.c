@@ -195,17 +195,22 @@ static void print_bindings(const hone_plan *plan, int first, int n, const char *
 static void print_memory(const hone_plan_info *p)
 {
     char weights[HONE_REPORT_SIZE], arena[HONE_REPORT_SIZE], live[HONE_REPORT_SIZE],
-        scratch[HONE_REPORT_SIZE];
-    printf(
-        "memory       weights %s, activations %s (%.2f times the %s alive at once), scratch %s\n",
-        hone_report_size((double)p->weight_bytes, weights),
-        hone_report_size((double)p->activation_bytes, arena), arena_ratio(p),
-        hone_report_size((double)p->live_bytes, live),
-        hone_report_size((double)p->scratch_bytes, scratch));
+        scratch[HONE_REPORT_SIZE], host[HONE_REPORT_SIZE];
     if (is_cuda(p))
-        printf("%-12s on the GPU: weights %s, and of each context %s\n", "",
+        printf("memory       on the GPU weights %s, activations %s; on the host activations %s, "
+               "scratch %s (%.2f times the %s alive at once)\n",
                hone_report_size((double)p->device_weight_bytes, weights),
-               hone_report_size((double)p->device_activation_bytes, arena));
+               hone_report_size((double)p->device_activation_bytes, arena),
+               hone_report_size((double)p->activation_bytes, host),
+               hone_report_size((double)p->scratch_bytes, scratch), arena_ratio(p),
+               hone_report_size((double)p->live_bytes, live));
+    else
+        printf("memory       weights %s, activations %s (%.2f times the %s alive at once), scratch "
+               "%s\n",
+               hone_report_size((double)p->weight_bytes, weights),
+               hone_report_size((double)p->activation_bytes, arena), arena_ratio(p),
+               hone_report_size((double)p->live_bytes, live),
+               hone_report_size((double)p->scratch_bytes, scratch));
     if (!p->is_bounded)
         printf("%-12s some value has no upper bound: a context allocates for it while running\n",
                "");
