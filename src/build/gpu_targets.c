@@ -84,6 +84,7 @@ static void add_ptx(hone_arena *arena, hone_low_gpu *gpu)
         if (gpu->targets[i].facts.arch > newest->facts.arch)
             newest = &gpu->targets[i];
     t->facts = newest->facts;
+    t->facts.is_portable = true;
     t->is_ptx = true;
     t->name = newest->name;
     t->compile = hone_arena_format(arena, "compute_%d", t->facts.arch);

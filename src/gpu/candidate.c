@@ -50,11 +50,17 @@ static void free_text(void *text)
     hone_text_fini(text);
 }
 
+static bool runs_on(const hone_kernel_text *kernel, const hone_gpu_facts *device)
+{
+    return kernel->is_alone ? kernel->arch == device->arch && !device->is_portable
+                            : kernel->arch <= device->arch;
+}
+
 hone_candidate *hone_lower_candidate(hone_lower *lower, const char *kernel)
 {
     const hone_kernel_text *text = hone_kernel_source(kernel);
 
-    if (!text || text->arch > lower->device.arch)
+    if (!text || !runs_on(text, &lower->device))
         return NULL;
     if (lower->n_parts == 0)
         lower->n_parts = 1;
@@ -74,6 +80,33 @@ hone_candidate *hone_lower_candidate(hone_lower *lower, const char *kernel)
         lower->first = c;
     lower->last = c;
     return c;
+}
+
+/* A list from smallest to largest: equal ones keep their order. */
+static hone_candidate *insert(hone_candidate *list, hone_candidate *c)
+{
+    hone_candidate **at = &list;
+
+    while (*at && (*at)->us <= c->us)
+        at = &(*at)->next;
+    c->next = *at;
+    *at = c;
+    return list;
+}
+
+void hone_lower_sort(hone_lower *lower)
+{
+    hone_candidate **part = &lower->first, *sorted = NULL;
+
+    while (*part && (*part)->part < lower->n_parts - 1)
+        part = &(*part)->next;
+    for (hone_candidate *c = *part, *next; c; c = next) {
+        next = c->next;
+        sorted = insert(sorted, c);
+    }
+    *part = sorted;
+    for (hone_candidate *c = sorted; c; c = c->next)
+        lower->last = c;
 }
 
 static void add_to_name(hone_candidate *c, const char *text)

@@ -20,6 +20,7 @@ typedef struct hone_gpu_facts {
     int n_sms;
     int shared_bytes; /* the most that a block can have */
     bool allows_tf32; /* float32 products may round their factors to tf32 */
+    bool is_portable; /* PTX that newer devices shall take too */
 } hone_gpu_facts;
 
 typedef enum hone_gpu_arg_kind {
@@ -99,6 +100,9 @@ void hone_lower_part(hone_lower *lower);
 /* A candidate of the present part (the first call begins part 0). NULL where the device is older
  * than the kernel's limit: the lowering then offers others, or none. */
 hone_candidate *hone_lower_candidate(hone_lower *lower, const char *kernel);
+
+/* The candidates of the present part by what they are thought to take, the least first. */
+void hone_lower_sort(hone_lower *lower);
 
 /* Knobs, in the order in which the name shows them. */
 void hone_knob_type(hone_candidate *c, const char *name, hone_dtype dtype);

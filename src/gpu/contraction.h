@@ -107,7 +107,15 @@ typedef struct hone_gpu_epilogue {
 bool hone_gpu_contraction_epilogue(const hone_lower *lower, const hone_gpu_epilogue *e,
                                    hone_gpu_map *map, hone_gpu_contraction *p);
 
-/* Candidates of every tile. */
+/* A candidate with the problem's knobs and arguments, and those of one tile; NULL where the device
+ * is older than the kernel. */
+hone_candidate *hone_gpu_contraction_candidate(hone_lower *lower, const hone_gpu_contraction *p,
+                                               const char *kernel, const hone_gpu_tile *t);
+
+/* Candidates of contraction_wgmma; returns their number. */
+int hone_gpu_wgmma_offer(hone_lower *lower, const hone_gpu_contraction *p);
+
+/* Candidates of every tile, the best guess first. */
 void hone_gpu_contraction_offer(hone_lower *lower, const hone_gpu_contraction *p);
 
 #endif

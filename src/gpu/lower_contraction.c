@@ -173,16 +173,15 @@ static void set_launch(hone_candidate *c, const hone_gpu_contraction *p, const h
     c->us = t->us;
 }
 
-static void offer(hone_lower *lower, const hone_gpu_contraction *p, const hone_gpu_tile *t)
+hone_candidate *hone_gpu_contraction_candidate(hone_lower *lower, const hone_gpu_contraction *p,
+                                               const char *kernel, const hone_gpu_tile *t)
 {
     static const hone_instr copy = {.op = HONE_SCALAR_copy};
     static const hone_program plain = {1, 1, &copy};
-    static const char *const kernels[HONE_GPU_TILE_KINDS] = {"conv_implicit_gemm", "gemm_simt",
-                                                             "conv_stem", "gemm_vector"};
-    hone_candidate *c = hone_lower_candidate(lower, kernels[t->kind]);
+    hone_candidate *c = hone_lower_candidate(lower, kernel);
 
     if (!c)
-        return;
+        return NULL;
     hone_text_add(&c->knobs, "using T = %s;\nusing TY = %s;\n", hone_gpu_type(p->dtype),
                   hone_gpu_type(p->out_dtype));
     knob_extents(c, p, t);
@@ -198,6 +197,7 @@ static void offer(hone_lower *lower, const hone_gpu_contraction *p, const hone_g
     c->packing[1] = t->kind == HONE_GPU_STEM ? stem_weights(p) : p->weights;
     if (p->bias)
         hone_candidate_pack(c, p->bias, lower->in[p->bias], HONE_F32);
+    return c;
 }
 
 /* What the kernels count in 32 bits. */
@@ -212,9 +212,13 @@ static bool fits(const hone_gpu_contraction *p)
 
 void hone_gpu_contraction_offer(hone_lower *lower, const hone_gpu_contraction *p)
 {
+    static const char *const kernels[HONE_GPU_TILE_KINDS] = {"conv_implicit_gemm", "gemm_simt",
+                                                             "conv_stem", "gemm_vector"};
     hone_gpu_tile tiles[OFFERED];
     const int n = fits(p) ? hone_gpu_tiles(p, &lower->device, tiles, OFFERED) : 0;
 
     for (int i = 0; i < n; i++)
-        offer(lower, p, &tiles[i]);
+        hone_gpu_contraction_candidate(lower, p, kernels[tiles[i].kind], &tiles[i]);
+    if (n > 0 && hone_gpu_wgmma_offer(lower, p) > 0)
+        hone_lower_sort(lower);
 }

@@ -37,19 +37,22 @@ struct place {
     int rank;         /* part of K: 0 .. SPLIT - 1 */
     int inner, outer; /* problem: batches, heads, groups */
 
-    __device__ explicit place(int rows)
+    __device__ explicit place(int rows) : place(rows, blockIdx.x / SPLIT, blockIdx.z)
+    {
+    }
+    /* The tile number `flat` of problem z. */
+    __device__ place(int rows, int flat, int z)
     {
         const int tiles_m = (rows + BM - 1) / BM, tiles_n = (N + BN - 1) / BN;
-        const int flat = blockIdx.x / SPLIT;
         const int band = flat / (GROUP * tiles_n);
         const int in_band = flat - band * GROUP * tiles_n;
         const int band_rows = min(GROUP, tiles_m - band * GROUP);
         m = (band * GROUP + in_band % band_rows) * BM;
         n = in_band / band_rows * BN;
         rank = blockIdx.x % SPLIT;
-        tile = blockIdx.z * tiles_m * tiles_n + flat;
-        inner = blockIdx.z % Z_INNER;
-        outer = blockIdx.z / Z_INNER;
+        tile = z * tiles_m * tiles_n + flat;
+        inner = z % Z_INNER;
+        outer = z / Z_INNER;
     }
     /* The only part of a tile that begins at column n. */
     __device__ place(int n, int problem)
@@ -146,18 +149,21 @@ template <int THREADS> __device__ inline void load_bias(const arguments &x, cons
         bias_tile[i] = p.n + i < N ? __ldg(bias + i) : 0;
 }
 
-/* Eight neighbouring sums of row m to eight results: alpha, bias, program, cast, store. */
-__device__ inline void finish(const arguments &x, const place &p, int m, int n, float (&v)[8])
+__device__ inline void load_extras(const arguments &x, const place &p, int m, int n, float (&e)[4][8])
 {
-    float e[4][8];
-
     load_extra<E0>(e[0], x.extra[0], p, m, n);
     load_extra<E1>(e[1], x.extra[1], p, m, n);
     load_extra<E2>(e[2], x.extra[2], p, m, n);
     load_extra<E3>(e[3], x.extra[3], p, m, n);
+}
+
+/* Eight neighbouring sums of row m to eight results: alpha, bias, program, cast, store. */
+__device__ inline void conclude(const arguments &x, const place &p, int m, int n, float (&v)[8],
+                                const float (&e)[4][8], const float *bias)
+{
 #pragma unroll
     for (int i = 0; i < 8; i++) {
-        const float sum = HAS_BIAS ? ALPHA * v[i] + bias_tile[n - p.n + i] : ALPHA * v[i];
+        const float sum = HAS_BIAS ? ALPHA * v[i] + bias[i] : ALPHA * v[i];
         v[i] = epilogue(sum, e[0][i], e[1][i], e[2][i], e[3][i]);
     }
     TY *y = x.y + p.offset(Y_ZI, Y_ZO) + (i64)m * LDY + n;
@@ -168,6 +174,14 @@ __device__ inline void finish(const arguments &x, const place &p, int m, int n, 
             if (n + i < N)
                 from_float(v[i], y[i]);
     }
+}
+
+__device__ inline void finish(const arguments &x, const place &p, int m, int n, float (&v)[8])
+{
+    float e[4][8];
+
+    load_extras(x, p, m, n, e);
+    conclude(x, p, m, n, v, e, bias_tile + n - p.n);
 }
 
 /* Adds `slots` partial sums, always in their order. What other blocks stored in memory is read past the L1. */

@@ -3,10 +3,13 @@
 #ifndef HONE_KERNELS_KERNELS_H
 #define HONE_KERNELS_KERNELS_H
 
+#include <stdbool.h>
+
 typedef struct hone_kernel_text {
     const char *name; /* "conv_implicit_gemm": also of its function */
     const char *text;
-    int arch; /* the oldest that it runs on: 80 for compute capability 8.0 */
+    int arch;      /* the oldest that it runs on: 80 for compute capability 8.0 */
+    bool is_alone; /* and the only one: by instructions that newer ones have not */
 } hone_kernel_text;
 
 /* Types that knobs may name, and what every kernel may use. */

@@ -1,11 +1,14 @@
-/* Kernels as the lowerings offer them, on a real GPU: hone_gpu_rows [DEVICE [quick | all [TEXT]]]
+/* Kernels as the lowerings offer them, on a real GPU:
+ *
+ *     hone_gpu_rows [DEVICE [quick | all | large [TEXT [KERNEL]]]]
  *
  * Each case of support/rows.h, products.h and attention.h (whose line has TEXT in it) runs on
  * random inputs, every candidate of every part in turn, against the CPU backend in float32. Outputs
  * are poisoned before and followed by guard bytes. The fastest candidate is timed in a graph of
  * LAUNCHES of it, data in the L2. `quick`: the first candidate alone, untimed. `all` prints every
- * candidate's time beside what its lowering expected. Exit status 77 where there is no GPU or no
- * NVRTC. */
+ * candidate's time beside what its lowering expected; `large` does so for the layers of large.h,
+ * which take long on the CPU. KERNEL: candidates of these kernels alone. Exit status 77 where there
+ * is no GPU or no NVRTC. */
 #include <math.h>
 #include <pthread.h>
 
@@ -16,6 +19,7 @@
 #include "cuda/staging.h"
 #include "cuda/stream.h"
 #include "support/attention.h"
+#include "support/large.h"
 
 enum {
     POISON = 0xA5,
@@ -42,8 +46,8 @@ typedef struct bench {
     CUstream stream;
     hone_cuda_staging *staging;
     hone_arena *arena;
-    bool is_quick, prints_all;
-    const char *only;
+    bool is_quick, prints_all, is_large;
+    const char *only, *kernel;
     int tries;
     bool is_tf32;
     row_step s;
@@ -131,6 +135,22 @@ static hone_status oracle(bench *b)
     return hone_cpu_run_once(&call);
 }
 
+static bool is_wanted(const bench *b, const hone_candidate *c)
+{
+    return !b->kernel || strstr(c->kernel->name, b->kernel);
+}
+
+/* The candidate number `which` of every part (the last where there are fewer), or NULL. */
+static const hone_candidate *choose(const bench *b, int part, int which)
+{
+    const hone_candidate *c = NULL;
+
+    for (const hone_candidate *i = b->s.lower.first; i; i = i->next)
+        if (i->part == part && is_wanted(b, i) && which-- >= 0)
+            c = i;
+    return c;
+}
+
 /* Input i as the candidate wants it. */
 static const void *packed(bench *b, const hone_candidate *c, int i, size_t *size)
 {
@@ -170,7 +190,7 @@ static hone_status upload(bench *b)
 {
     for (int i = 0; i < b->s.n_in; i++)
         if (b->s.ins[i])
-            HONE_TRY(upload_input(b, b->s.lower.first, i));
+            HONE_TRY(upload_input(b, choose(b, 0, 0), i));
     for (int k = 0; k < b->s.n_out; k++)
         HONE_TRY(hone_cuda_memory_init(b->device, b->s.out[k].size + GUARD, b->stream, &b->out[k]));
     return HONE_OK;
@@ -346,23 +366,14 @@ static hone_status poison(bench *b)
     return HONE_OK;
 }
 
-/* The candidate number `which` of every part (the last where there are fewer), or NULL. */
-static const hone_candidate *choose(const bench *b, int part, int which)
-{
-    const hone_candidate *c = NULL;
-
-    for (const hone_candidate *i = b->s.lower.first; i; i = i->next)
-        if (i->part == part && which-- >= 0)
-            c = i;
-    return c;
-}
-
 static int most_of(const bench *b)
 {
     int n[ROW_TENSORS] = {0}, most = 0;
 
     for (const hone_candidate *i = b->s.lower.first; i; i = i->next)
-        most = HONE_MAX(most, ++n[i->part]);
+        n[i->part] += is_wanted(b, i);
+    for (int p = 0; p < ROW_TENSORS; p++)
+        most = HONE_MAX(most, n[p]);
     return b->is_quick ? 1 : HONE_MIN(most, b->tries);
 }
 
@@ -474,6 +485,8 @@ static hone_status run_case(bench *b, const row_case *c, float *first, float *be
     for (int i = 0; i < b->s.n_in; i++)
         if (b->s.ins[i])
             fill(b, i);
+    if (most_of(b) == 0)
+        return HONE_OK;
     HONE_TRY(oracle(b));
     HONE_TRY(upload(b));
     compile_all(b);
@@ -528,12 +541,18 @@ static void run_chosen(bench *b, const product_case *p)
 
 static void run_cases(bench *b)
 {
+    for (int i = 0; i < LARGE_CASES && b->is_large; i++)
+        run_chosen(b, &large_cases[i]);
+    if (b->is_large)
+        return;
     for (int i = 0; i < ROW_CASES; i++)
         run_chosen(b, &(product_case){row_cases[i], TRIES, false});
     for (int i = 0; i < PRODUCT_CASES; i++)
         run_chosen(b, &product_cases[i]);
     for (int i = 0; i < ATTENTION_CASES; i++)
         run_chosen(b, &attention_cases[i]);
+    for (int i = 0; i < MANY_CASES; i++)
+        run_chosen(b, &many_cases[i]);
 }
 
 static hone_status open_all(bench *b, const char *label)
@@ -558,8 +577,10 @@ int main(int argc, char **argv)
     static bench b;
 
     b.is_quick = argc > 2 && strcmp(argv[2], "quick") == 0;
-    b.prints_all = argc > 2 && strcmp(argv[2], "all") == 0;
+    b.is_large = argc > 2 && strcmp(argv[2], "large") == 0;
+    b.prints_all = b.is_large || (argc > 2 && strcmp(argv[2], "all") == 0);
     b.only = argc > 3 ? argv[3] : NULL;
+    b.kernel = argc > 4 ? argv[4] : NULL;
     hone_cpu_init();
     const hone_status st = open_all(&b, argc > 1 ? argv[1] : "cuda");
     if (st != HONE_OK) {

@@ -9,18 +9,18 @@
 #include <cmocka.h>
 
 #include "cuda/nvrtc.h"
-#include "support/products.h"
+#include "support/large.h"
 
 static const struct {
     const char *name;
     hone_gpu_facts facts;
 } archs[] = {
-    {"sm_75", {75, 40, 65536, false}},      {"sm_80", {80, 108, 166912, false}},
-    {"sm_86", {86, 84, 101376, false}},     {"sm_87", {87, 16, 166912, false}},
-    {"sm_89", {89, 128, 101376, false}},    {"sm_90a", {90, 132, 232448, false}},
-    {"sm_100a", {100, 148, 232448, false}}, {"sm_103a", {103, 160, 232448, false}},
-    {"sm_110a", {110, 20, 232448, false}},  {"sm_120a", {120, 170, 101376, false}},
-    {"sm_121a", {121, 48, 101376, false}},
+    {"sm_75", {75, 40, 65536, false, false}},      {"sm_80", {80, 108, 166912, false, false}},
+    {"sm_86", {86, 84, 101376, false, false}},     {"sm_87", {87, 16, 166912, false, false}},
+    {"sm_89", {89, 128, 101376, false, false}},    {"sm_90a", {90, 132, 232448, false, false}},
+    {"sm_100a", {100, 148, 232448, false, false}}, {"sm_103a", {103, 160, 232448, false, false}},
+    {"sm_110a", {110, 20, 232448, false, false}},  {"sm_120a", {120, 170, 101376, false, false}},
+    {"sm_121a", {121, 48, 101376, false, false}},
 };
 enum {
     ARCHS = sizeof archs / sizeof *archs,
@@ -46,15 +46,19 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const hone_candidate *lowered(const product_case *p, int arch)
+static const hone_candidate *lowered_for(const product_case *p, hone_gpu_facts facts)
 {
-    hone_gpu_facts facts = archs[arch].facts;
     row_step s;
 
     facts.allows_tf32 = p->tf32;
     if (row_lower(arena, &p->c, facts, &s) != HONE_OK)
         fail_msg("%s(%s): %s", p->c.op, p->c.in, hone_message());
     return s.lower.first;
+}
+
+static const hone_candidate *lowered(const product_case *p, int arch)
+{
+    return lowered_for(p, archs[arch].facts);
 }
 
 static void check_launch(const product_case *p, const hone_candidate *c,
@@ -85,6 +89,39 @@ static void test_every_case_has_candidates(void **state)
                 assert_true(c->cluster[0] == 0 || archs[a].facts.arch >= 90);
             }
         }
+}
+
+/* The warpgroups' candidate number `which` of a list, counted round and round; NULL: none. */
+static const hone_candidate *of_warpgroups(const hone_candidate *list, int which)
+{
+    int n = 0;
+
+    for (const hone_candidate *c = list; c; c = c->next)
+        n += strcmp(c->kernel->name, "contraction_wgmma") == 0;
+    which = n ? which % n : -1;
+    for (const hone_candidate *c = list; c && n; c = c->next)
+        if (strcmp(c->kernel->name, "contraction_wgmma") == 0 && which-- == 0)
+            return c;
+    return NULL;
+}
+
+static void test_many_rows_have_warpgroups(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MANY_CASES; i++) {
+        hone_gpu_facts portable = archs[H100].facts;
+        portable.is_portable = true;
+        assert_null(of_warpgroups(lowered_for(&many_cases[i], portable), 0));
+        for (int a = 0; a < ARCHS; a++) {
+            const hone_candidate *list = lowered(&many_cases[i], a);
+            assert_int_equal(of_warpgroups(list, 0) != NULL, a == H100);
+            double before = 0;
+            for (const hone_candidate *c = list; c; before = c->us, c = c->next) {
+                check_launch(&many_cases[i], c, &archs[a].facts);
+                assert_true(c->us >= before);
+            }
+        }
+    }
 }
 
 static void test_exact_products_are_exact(void **state)
@@ -144,7 +181,7 @@ typedef struct cell {
 } cell;
 
 /* The best two of a case for one architecture, the best for another; each in its turn. */
-static cell cells[PRODUCT_CASES * 3];
+static cell cells[PRODUCT_CASES * 3 + MANY_CASES];
 static int n_cells, next, n_done;
 static char faults[THREADS][2048];
 
@@ -157,6 +194,10 @@ static void add_cells(void)
             for (int n = 0; c && n < 2 - k; n++, c = c->next)
                 cells[n_cells++] = (cell){product_cases[i].c.in, hone_candidate_text(c), arch};
         }
+    for (int i = 0; i < MANY_CASES; i++)
+        cells[n_cells++] =
+            (cell){many_cases[i].c.in,
+                   hone_candidate_text(of_warpgroups(lowered(&many_cases[i], H100), i * 5)), H100};
 }
 
 static void *compile_cells(void *user)
@@ -207,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_case_has_candidates),
+        cmocka_unit_test(test_many_rows_have_warpgroups),
         cmocka_unit_test(test_exact_products_are_exact),
         cmocka_unit_test(test_declines),
         cmocka_unit_test(test_epilogue_text),

@@ -11,12 +11,12 @@ static const struct {
     const char *name;
     hone_gpu_facts facts;
 } compile_archs[] = {
-    {"sm_75", {75, 40, 65536, false}},      {"sm_80", {80, 108, 166912, false}},
-    {"sm_86", {86, 84, 101376, false}},     {"sm_87", {87, 16, 166912, false}},
-    {"sm_89", {89, 128, 101376, false}},    {"sm_90a", {90, 132, 232448, false}},
-    {"sm_100a", {100, 148, 232448, false}}, {"sm_103a", {103, 160, 232448, false}},
-    {"sm_110a", {110, 20, 232448, false}},  {"sm_120a", {120, 170, 101376, false}},
-    {"sm_121a", {121, 48, 101376, false}},
+    {"sm_75", {75, 40, 65536, false, false}},      {"sm_80", {80, 108, 166912, false, false}},
+    {"sm_86", {86, 84, 101376, false, false}},     {"sm_87", {87, 16, 166912, false, false}},
+    {"sm_89", {89, 128, 101376, false, false}},    {"sm_90a", {90, 132, 232448, false, false}},
+    {"sm_100a", {100, 148, 232448, false, false}}, {"sm_103a", {103, 160, 232448, false, false}},
+    {"sm_110a", {110, 20, 232448, false, false}},  {"sm_120a", {120, 170, 101376, false, false}},
+    {"sm_121a", {121, 48, 101376, false, false}},
 };
 enum {
     COMPILE_ARCHS = sizeof compile_archs / sizeof *compile_archs,
