@@ -103,26 +103,50 @@ static hone_node *make_relayout(hone_node *before, hone_value *x, hone_ints perm
     return n;
 }
 
+/* The only user of v, whatever views stand between; NULL: there is none. */
+static hone_node *user_behind_views(const hone_value *v)
+{
+    hone_node *n = hone_value_has_one_use(v) ? v->first_use->node : NULL;
+
+    while (n != NULL && hone_op_has(n->op, HONE_TRAIT_VIEW) && n->in[0] == v) {
+        v = n->out[0];
+        n = hone_value_has_one_use(v) ? v->first_use->node : NULL;
+    }
+    return n;
+}
+
+/* The copy in the place of a cast that reads it, perhaps behind a view. */
+static bool put_relayout(hone_node *cast, hone_node *made)
+{
+    hone_value *y = cast->out[0];
+
+    if (hone_node_infer(made) != HONE_OK)
+        return false;
+    if (hone_shapes_same(made->out[0], y))
+        return hone_put_value(y, made->out[0]);
+    hone_value *v = hone_make_reshape(cast, made->out[0], &y->type.shape);
+    return v != NULL && hone_put_value(y, v);
+}
+
 /* relayout_cast: a transpose and a cast are one copy.
  *
  *     cast(transpose(x, p), f16)   ->   relayout(x) {perm=p, to=f16}       and so in the other
  * order
  *
- * Legal for float types, when the inner one serves the outer alone. */
+ * Legal for float types, when the inner one serves the outer alone; views may stand behind the
+ * transpose. */
 static bool relayout_cast(hone_graph *g, hone_node *t)
 {
     const hone_node *inner = t->in[0]->def;
-    hone_node *outer = hone_value_has_one_use(t->out[0]) ? t->out[0]->first_use->node : NULL;
+    hone_node *outer = user_behind_views(t->out[0]);
 
     (void)g;
     if (is_cast(inner) && hone_value_has_one_use(t->in[0]))
         return hone_put_in_place(t->out[0], make_relayout(t, inner->in[0], t->attrs.transpose.perm,
                                                           t->out[0]->type.dtype));
-    if (is_cast(outer) && outer->graph == t->graph)
-        return hone_put_in_place(
-            outer->out[0],
-            make_relayout(outer, t->in[0], t->attrs.transpose.perm, outer->out[0]->type.dtype));
-    return false;
+    return is_cast(outer) && outer->graph == t->graph &&
+           put_relayout(outer, make_relayout(outer, t->in[0], t->attrs.transpose.perm,
+                                             outer->out[0]->type.dtype));
 }
 const hone_rule hone_rule_relayout_cast = {"relayout_cast", HONE_OP_transpose, relayout_cast};
 

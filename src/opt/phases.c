@@ -190,6 +190,19 @@ static hone_value *cut(hone_node *before, hone_value *v, const hone_shape *shape
     return hone_node_infer(slice) == HONE_OK ? slice->out[0] : NULL;
 }
 
+/* Multiplications that a kernel saves which would walk all taps of the old window for every output
+ * pixel: most of them meet the zeros between input pixels. */
+static double saved(const phases *p)
+{
+    const axis *h = &p->axis[0], *w = &p->axis[1];
+    const double pixels = (double)(p->batch * h->out * w->out),
+                 each = (double)(p->group * p->in * p->out);
+
+    return pixels * each * ((double)(h->kernel * w->kernel) - (double)(h->taps * w->taps));
+}
+
+#define WORTH 3e8 /* a copy of its own takes some 2 us, in which an H100 does as much */
+
 /* transposed_as_phases: a transposed convolution is a convolution and a copy.
  *
  *     conv_transpose(x, w: [C, O, 4, 4], stride 2, pads 1)
@@ -198,13 +211,14 @@ static hone_value *cut(hone_node *before, hone_value *v, const hone_shape *shape
  * Legal for channels last, constant weights and bias, one or two spatial axes, no dilation where
  * the stride is more than 1, and where the padding takes no more away in front than a phase has.
  * Taps that a phase does not have are zeros. With a stride of 1 nothing is copied; an output that
- * the stride does not divide is cut. */
+ * the stride does not divide is cut. Done with a stride of 1, and where enough products with zeros
+ * are saved: a kernel that spreads the input needs no copy. */
 static bool transposed_as_phases(hone_graph *g, hone_node *n)
 {
     phases p;
 
     (void)g;
-    if (!phases_of(n, &p))
+    if (!phases_of(n, &p) || (p.phases > 1 && saved(&p) < WORTH))
         return false;
     hone_node *conv = make_conv(n, &p);
     if (hone_node_infer(conv) != HONE_OK) {
