@@ -1,4 +1,4 @@
-/* Movement: transpose, slice, concat, split, expand, pad as one strided map each, and gather. The
+/* Movement: transpose, slice, expand, pad as one strided map each, and gather. The
  * elements are words of any type of a byte or more; where all strides allow, several elements are
  * one word. */
 #include <string.h>
@@ -183,53 +183,6 @@ hone_status hone_gpu_expand(hone_lower *lower)
     hone_gpu_map_init(&m.map, &lower->out[0]->shape);
     if (hone_gpu_map_broadcast(&m.map, &lower->in[0]->shape))
         offer(lower, &m);
-    return HONE_OK;
-}
-
-hone_status hone_gpu_concat(hone_lower *lower)
-{
-    const hone_dims *y = &lower->out[0]->shape;
-    int64_t strides[HONE_MAX_RANK], at = 0;
-    int axis;
-
-    HONE_TRY(hone_axis_normalize(lower->attrs->concat.axis, y->rank, &axis));
-    hone_dims_strides(y, strides);
-    for (int i = 0; i < lower->n_in; i++) {
-        const hone_dims *x = &lower->in[i]->shape;
-        move m;
-        begin(&m, x);
-        hone_dims_strides(x, m.map.stride[1]);
-        for (int d = 0; d < y->rank; d++)
-            m.map.stride[0][d] = strides[d];
-        m.in = i;
-        m.out_at = at * strides[axis];
-        at += x->dim[axis];
-        offer(lower, &m);
-    }
-    return HONE_OK;
-}
-
-hone_status hone_gpu_split(hone_lower *lower)
-{
-    const hone_dims *x = &lower->in[0]->shape;
-    int64_t strides[HONE_MAX_RANK], at = 0;
-    int axis;
-
-    HONE_TRY(hone_axis_normalize(lower->attrs->split.axis, x->rank, &axis));
-    hone_dims_strides(x, strides);
-    for (int k = 0; k < lower->n_out; k++)
-        if (!lower->out[k])
-            return HONE_OK; /* where the others begin is not known then */
-    for (int k = 0; k < lower->n_out; k++) {
-        move m;
-        begin(&m, &lower->out[k]->shape);
-        for (int d = 0; d < x->rank; d++)
-            m.map.stride[1][d] = strides[d];
-        m.out = k;
-        m.at = at * strides[axis];
-        at += lower->out[k]->shape.dim[axis];
-        offer(lower, &m);
-    }
     return HONE_OK;
 }
 
