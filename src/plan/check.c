@@ -420,7 +420,7 @@ static void check_launch(check *c, uint32_t index, const hone_plan_target *t)
     bool ok = l->step < p->n_steps && p->steps[l->step].kind == HONE_STEP_LAUNCH &&
               (index == t->first_launch || l->step >= p->launches[index - 1].step) &&
               l->kernel < p->n_kernels && within(l->first_arg, l->n_args, p->n_args) &&
-              l->n_args <= 256;
+              l->n_args <= 256 && l->flags <= HONE_LAUNCH_WAITS;
 
     for (int k = 0; k < 3; k++)
         ok = ok && l->grid[k] > 0 && l->grid[k] <= INT32_MAX && l->block[k] > 0 &&

@@ -167,8 +167,10 @@ typedef struct hone_plan_launch {
     uint32_t shared_bytes;
     uint32_t first_arg, n_args;
     float us; /* as the tuner measured or guessed it; 0: not known */
-    uint32_t reserved;
+    uint32_t flags;
 } hone_plan_launch;
+
+#define HONE_LAUNCH_WAITS 1u /* begins only when the one before it has ended */
 
 typedef enum hone_arg_kind {
     HONE_ARG_VALUE,   /* the address of value `value`, plus `number` bytes */

@@ -48,7 +48,7 @@ static hone_cuda_launch fill_launch(const hone_context *c, uint32_t index, param
     }
     hone_cuda_launch launch = {.function = c->gpu->engine->functions[l->kernel],
                                .shared_bytes = l->shared_bytes,
-                               .is_programmatic = true,
+                               .is_programmatic = !(l->flags & HONE_LAUNCH_WAITS),
                                .args = out->at};
     memcpy(launch.grid, l->grid, sizeof launch.grid);
     memcpy(launch.block, l->block, sizeof launch.block);
@@ -91,6 +91,7 @@ static hone_status add_kernel(const hone_context *c, chain *ch, uint32_t launch,
     params args;
     const hone_cuda_launch l = fill_launch(c, launch, &args);
 
+    ch->last.is_programmatic &= l.is_programmatic;
     HONE_TRY(hone_cuda_graph_kernel(ch->graph, &l, &ch->last, ch->n_last, node));
     link_node(ch, *node, true);
     return HONE_OK;

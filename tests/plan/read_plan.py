@@ -132,7 +132,7 @@ class Plan:
     def launches(self):
         arguments = list(self.arguments())
         for step, kernel, *rest in self.records("launches", "<II9IIIIfI"):
-            shared, first, n, us, _ = rest[9:]
+            shared, first, n, us, flags = rest[9:]
             need(first + n <= len(arguments), "arguments of a launch")
             yield {
                 "step": step,
@@ -142,6 +142,7 @@ class Plan:
                 "cluster": rest[6:9],
                 "shared_bytes": shared,
                 "us": us,
+                "waits": bool(flags),
                 "arguments": arguments[first : first + n],
             }
 
