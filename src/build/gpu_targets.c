@@ -28,20 +28,16 @@ static void name_target(hone_arena *arena, hone_low_target *t)
     t->compile = hone_arena_format(arena, "sm_%d%s", arch, t->is_exact ? "a" : "");
 }
 
-static hone_status of_device(hone_arena *arena, hone_low_gpu *gpu, const char *device)
+static hone_status of_device(hone_arena *arena, hone_low_gpu *gpu, int ordinal)
 {
     const hone_cuda *cu;
     hone_cuda_info info;
-    int ordinal;
 
-    HONE_TRY(hone_cuda_ordinal_parse(device, &ordinal));
     HONE_TRY(hone_cuda_open(&cu));
     HONE_TRY(hone_cuda_describe(cu, ordinal, &info));
-    gpu->ordinal = ordinal;
-    if (gpu->n_targets)
-        return HONE_OK;
     hone_low_target *t = gpu->targets = hone_arena_alloc(arena, sizeof *t);
     gpu->n_targets = 1;
+    gpu->ordinal = ordinal;
     t->facts = (hone_gpu_facts){.arch = info.major * 10 + info.minor,
                                 .n_sms = info.multiprocessors,
                                 .shared_bytes = info.shared_per_block};
@@ -121,6 +117,7 @@ static bool wants_tf32(const hone_build_options *o)
 hone_status hone_gpu_targets(hone_arena *arena, const hone_build_options *o, hone_low_gpu **out)
 {
     const bool names_device = o->device && strncmp(o->device, "cuda", 4) == 0;
+    int ordinal = 0;
 
     *out = NULL;
     if (!names_device && !o->targets) {
@@ -129,6 +126,8 @@ hone_status hone_gpu_targets(hone_arena *arena, const hone_build_options *o, hon
         return hone_error(HONE_ERR_ARGUMENT,
                           "building: device is \"%s\"; it can be cpu, cuda, or cuda:1", o->device);
     }
+    if (names_device)
+        HONE_TRY(hone_cuda_ordinal_parse(o->device, &ordinal));
     hone_low_gpu *gpu = hone_arena_alloc(arena, sizeof *gpu);
     gpu->arena = arena;
     gpu->options = o;
@@ -137,7 +136,7 @@ hone_status hone_gpu_targets(hone_arena *arena, const hone_build_options *o, hon
     if (o->targets)
         HONE_TRY(parse_targets(arena, o->targets, gpu));
     else
-        HONE_TRY(of_device(arena, gpu, o->device));
+        HONE_TRY(of_device(arena, gpu, ordinal));
     for (int i = 0; i < gpu->n_targets; i++)
         gpu->targets[i].facts.allows_tf32 = wants_tf32(o) && gpu->targets[i].facts.arch >= 80;
     *out = gpu;
