@@ -25,5 +25,8 @@ hone_status hone_gpu_compile(hone_lowered *low)
             l->kernel = kernel_of(gpu, target, l, image);
         }
     }
-    return hone_images_make(gpu->images, gpu->options->progress, "compile");
+    HONE_TRY(hone_images_make(gpu->images, gpu->options->progress, "compile"));
+    for (int i = 0; i < gpu->kernels.n; i++)
+        hone_images_keep(gpu->images, gpu->kernels.v[i].image);
+    return HONE_OK;
 }

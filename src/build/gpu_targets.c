@@ -132,7 +132,8 @@ hone_status hone_gpu_targets(hone_arena *arena, const hone_build_options *o, hon
     gpu->arena = arena;
     gpu->options = o;
     gpu->ordinal = -1;
-    gpu->images = hone_images_create(arena);
+    gpu->images = hone_images_create(
+        arena, o->timing_cache ? hone_arena_format(arena, "%s.kernels", o->timing_cache) : NULL);
     if (o->targets)
         HONE_TRY(parse_targets(arena, o->targets, gpu));
     else

@@ -7,7 +7,9 @@
 #include "tune/timer.h"
 #include "tune/times.h"
 
-#define QUICK_CANDIDATES 6
+/* The model's best eight nearly always have the fastest among them (docs/kernels/). */
+#define QUICK_CANDIDATES 4
+#define FULL_CANDIDATES  20
 
 /* One thing to time: a candidate of a layer. */
 typedef struct tune_trial {
@@ -124,7 +126,7 @@ static void add_trial(tuning *t, const tune_layer *layer, const hone_low_launch 
 static void add_layer(tuning *t, int launch)
 {
     const hone_low_launch *l = &t->target->launches.v[launch];
-    const int most = t->gpu->options->tune == HONE_TUNE_FULL ? INT32_MAX : QUICK_CANDIDATES;
+    const int most = t->gpu->options->tune == HONE_TUNE_FULL ? FULL_CANDIDATES : QUICK_CANDIDATES;
     const char *const key = layer_key(t, l), *const tactic = tactic_of(l->candidate);
 
     t->layer_of[launch] = find_layer(t, key, tactic);

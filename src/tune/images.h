@@ -17,11 +17,13 @@ typedef struct hone_image {
 
 typedef struct hone_images {
     hone_arena *arena;
+    const char *folder; /* of images that were kept; NULL: none */
     HONE_VEC(hone_image) list;
 } hone_images;
 
-/* The images live in the arena and go with it. */
-hone_images *hone_images_create(hone_arena *arena);
+/* The images live in the arena and go with it. folder: where those of earlier builds are kept, made
+ * when the first is; NULL: nowhere. */
+hone_images *hone_images_create(hone_arena *arena, const char *folder);
 
 /* The index of the image of this text; it is made by the next hone_images_make. The texts must live
  * as long as the images. */
@@ -32,6 +34,10 @@ int hone_images_want(hone_images *images, const char *name, const char *text, co
  * Errors  HONE_ERR_UNSUPPORTED  there is no NVRTC
  *         HONE_ERR_BUILD        a text does not compile */
 hone_status hone_images_make(hone_images *images, const hone_progress *progress, const char *phase);
+
+/* Keeps an image for later builds: its file is named after what it is made of. A folder that cannot
+ * be written is no error: the next build compiles again. */
+void hone_images_keep(const hone_images *images, int index);
 
 static inline const hone_image *hone_images_at(const hone_images *images, int index)
 {
