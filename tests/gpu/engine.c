@@ -1,8 +1,8 @@
 /* Plans on a real GPU, from the model to the answer: engine [DEVICE [quick] [MODEL.onnx...]]
  *
- * Each model is built for the CPU and for the GPU; then each row of the table runs on it. `quick`,
- * for runs under a checking tool, does little of everything. Exit status 77 where there is no GPU
- * or no NVRTC. */
+ * Each model, its own ones where none is named, is built for the CPU and for the GPU; then each row
+ * of the table runs on it. `quick`, for runs under a checking tool, does little of everything. Exit
+ * status 77 where there is no GPU or no NVRTC. */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -741,7 +741,8 @@ static hone_status open_device(void)
 int main(int argc, char **argv)
 {
     const bool is_quick = argc > 2 && strcmp(argv[2], "quick") == 0;
-    int failed;
+    const int first = 2 + is_quick;
+    int failed = 0;
 
     if (argc > 1)
         device_text = argv[1];
@@ -749,8 +750,9 @@ int main(int argc, char **argv)
         printf("skipped: %s\n", hone_message());
         return SKIPPED;
     }
-    failed = run_own(is_quick);
-    for (int i = 2 + is_quick; i < argc; i++)
+    if (argc <= first)
+        failed += run_own(is_quick);
+    for (int i = first; i < argc; i++)
         failed += run_file(argv[i], is_quick);
     hone_cuda_leave(device);
     hone_cuda_device_close(device);
