@@ -60,10 +60,13 @@ typedef struct hone_gpu_binding {
 
 /* Graphs for one combination of shapes. */
 typedef struct hone_gpu_replay {
-    size_t size;     /* of this block */
-    uint64_t age;    /* when it was last chosen */
-    hone_dims *key;  /* shapes of the inputs */
-    uintptr_t *used; /* by binding: what its nodes point at */
+    size_t size;          /* of this block */
+    uint64_t age;         /* when it was last chosen */
+    bool has_borders;     /* bindings are copied by nodes of the one graph */
+    hone_dims *key;       /* shapes of the inputs */
+    uintptr_t *used;      /* by binding: what its nodes point at */
+    uintptr_t *shown;     /* by binding: the other end of its copy; 0: no node copies it */
+    CUgraphNode *borders; /* by binding; NULL: none */
     hone_cuda_graph **graphs;
     hone_cuda_exec **execs; /* by stretch */
     CUgraphNode *nodes;     /* by node; NULL: a copy of nothing */
@@ -151,10 +154,22 @@ hone_status hone_gpu_move(hone_context *context, CUstream stream, hone_gpu_place
                           hone_gpu_place from, size_t size);
 hone_status hone_gpu_copy_inputs(hone_context *context, CUstream stream);
 hone_status hone_gpu_copy_outputs(hone_context *context, CUstream stream);
+/* The copy of a binding as a node of a graph; and the caller's end of it, where a node is to make
+ * it: else 0. */
+hone_cuda_copy hone_gpu_border(const hone_context *context, uint32_t binding);
+uintptr_t hone_gpu_shown(const hone_context *context, bool has_borders, uint32_t binding);
 /* A copy step that stands in no graph. */
 hone_status hone_gpu_copy_step(hone_context *context, uint32_t step, CUstream stream);
 
-/* ---- gpu_graph.c: stretches as graphs -------------------------------------------------------- */
+/* ---- gpu_graph.c: a stretch as a graph ------------------------------------------------------- */
+
+hone_status hone_gpu_make_graph(hone_context *context, hone_gpu_replay *replay, uint32_t stretch,
+                                bool with_events);
+/* Changes the nodes whose bindings are elsewhere than the replay has them. On an error the replay
+ * is of no use any more. */
+hone_status hone_gpu_move_nodes(const hone_context *context, const hone_gpu_replay *replay);
+
+/* ---- gpu_replay.c ---------------------------------------------------------------------------- */
 
 /* Finds or makes the graphs of the present shapes and bindings. */
 hone_status hone_gpu_choose_replay(hone_context *context);

@@ -65,6 +65,28 @@ static size_t size_of(const hone_context *c, uint32_t binding)
     return hone_dims_size(t->dtype, &t->shape, &size) ? size : 0;
 }
 
+hone_cuda_copy hone_gpu_border(const hone_context *c, uint32_t binding)
+{
+    const hone_gpu_binding *b = &c->gpu->bindings[binding];
+    const bool is_input = hone_context_plan(c)->bindings[binding].is_input;
+    const hone_gpu_place from = is_input ? place_shown(b) : place_used(b);
+    const hone_gpu_place to = is_input ? place_used(b) : place_shown(b);
+
+    return (hone_cuda_copy){.dst = to.at,
+                            .src = from.at,
+                            .size = size_of(c, binding),
+                            .dst_is_host = to.place != HONE_CUDA_DEVICE,
+                            .src_is_host = from.place != HONE_CUDA_DEVICE};
+}
+
+uintptr_t hone_gpu_shown(const hone_context *c, bool has_borders, uint32_t binding)
+{
+    const hone_gpu_binding *b = &c->gpu->bindings[binding];
+
+    return has_borders && b->is_copied && hone_gpu_border(c, binding).size ? (uintptr_t)b->shown
+                                                                           : 0;
+}
+
 hone_status hone_gpu_copy_inputs(hone_context *c, CUstream stream)
 {
     for (uint32_t i = 0; i < hone_context_plan(c)->n_inputs; i++) {

@@ -1,11 +1,8 @@
-/* Stretches of steps as CUDA graphs: a chain of nodes, with programmatic edges between kernels.
- * Graphs are made for one combination of shapes and kept; where only bindings have moved, the
- * nodes that use them are changed. None of this happens in a run whose shapes and bindings are
- * those of the one before. */
+/* A stretch of steps as a CUDA graph: a chain of nodes, with programmatic edges between kernels;
+ * where bindings have moved, the nodes that use them are changed. */
 #include "run/gpu.h"
 
 #include "cuda/module.h"
-#include "cuda/stream.h"
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
@@ -74,15 +71,17 @@ static hone_cuda_copy fill_copy(const hone_context *c, uint32_t step)
 
 /* ---- building -------------------------------------------------------------------------------- */
 
+#define MAX_ROOTS 8 /* copies that run beside one another before the first step */
+
 typedef struct chain {
     hone_cuda_graph *graph;
-    hone_cuda_edge last; /* programmatic where the last node is a kernel */
-    int n_last;          /* 0 or 1 */
+    hone_cuda_edge last[MAX_ROOTS]; /* what the next node waits for: one, or the inputs' copies */
+    int n_last;
 } chain;
 
 static void link_node(chain *ch, CUgraphNode node, bool is_kernel)
 {
-    ch->last = (hone_cuda_edge){node, is_kernel};
+    ch->last[0] = (hone_cuda_edge){node, is_kernel}; /* programmatic, if the next is a kernel too */
     ch->n_last = 1;
 }
 
@@ -91,8 +90,8 @@ static hone_status add_kernel(const hone_context *c, chain *ch, uint32_t launch,
     params args;
     const hone_cuda_launch l = fill_launch(c, launch, &args);
 
-    ch->last.is_programmatic &= l.is_programmatic;
-    HONE_TRY(hone_cuda_graph_kernel(ch->graph, &l, &ch->last, ch->n_last, node));
+    ch->last[0].is_programmatic &= l.is_programmatic;
+    HONE_TRY(hone_cuda_graph_kernel(ch->graph, &l, ch->last, ch->n_last, node));
     link_node(ch, *node, true);
     return HONE_OK;
 }
@@ -103,8 +102,8 @@ static hone_status add_copy(const hone_context *c, chain *ch, uint32_t step, CUg
 
     if (!copy.size)
         return HONE_OK;
-    ch->last.is_programmatic = false;
-    HONE_TRY(hone_cuda_graph_copy(ch->graph, &copy, &ch->last, ch->n_last, node));
+    ch->last[0].is_programmatic = false;
+    HONE_TRY(hone_cuda_graph_copy(ch->graph, &copy, ch->last, ch->n_last, node));
     link_node(ch, *node, false);
     return HONE_OK;
 }
@@ -113,9 +112,9 @@ static hone_status add_event(const hone_context *c, chain *ch, uint32_t event)
 {
     CUgraphNode node;
 
-    ch->last.is_programmatic = false;
+    ch->last[0].is_programmatic = false;
     HONE_TRY(
-        hone_cuda_graph_event(ch->graph, c->gpu->step_events[event], &ch->last, ch->n_last, &node));
+        hone_cuda_graph_event(ch->graph, c->gpu->step_events[event], ch->last, ch->n_last, &node));
     link_node(ch, node, false);
     return HONE_OK;
 }
@@ -131,7 +130,38 @@ static hone_status add_step(const hone_context *c, chain *ch, uint32_t step, CUg
     return HONE_OK;
 }
 
-static hone_status make_graph(hone_context *c, hone_gpu_replay *r, uint32_t index, bool with_events)
+/* Inputs' copies begin together; those of more than there is room for follow the last. */
+static hone_status add_input(chain *ch, const hone_cuda_copy *copy, CUgraphNode *node)
+{
+    const bool is_root = ch->n_last < MAX_ROOTS;
+    hone_cuda_edge *last = &ch->last[is_root ? ch->n_last : MAX_ROOTS - 1];
+
+    HONE_TRY(hone_cuda_graph_copy(ch->graph, copy, last, is_root ? 0 : 1, node));
+    *last = (hone_cuda_edge){*node, false};
+    ch->n_last += is_root;
+    return HONE_OK;
+}
+
+static hone_status add_borders(const hone_context *c, chain *ch, hone_gpu_replay *r, bool is_input)
+{
+    const hone_plan *p = hone_context_plan(c);
+    const uint32_t begin = is_input ? 0 : p->n_inputs, end = is_input ? p->n_inputs : p->n_bindings;
+
+    if (!is_input)
+        ch->last[0].is_programmatic = false;
+    for (uint32_t i = begin; i < end; i++) {
+        if (!r->shown[i])
+            continue;
+        const hone_cuda_copy copy = hone_gpu_border(c, i);
+        HONE_TRY(is_input ? add_input(ch, &copy, &r->borders[i])
+                          : hone_cuda_graph_copy(ch->graph, &copy, ch->last, ch->n_last,
+                                                 &r->borders[i]));
+    }
+    return HONE_OK;
+}
+
+hone_status hone_gpu_make_graph(hone_context *c, hone_gpu_replay *r, uint32_t index,
+                                bool with_events)
 {
     hone_gpu_engine *e = c->gpu->engine;
     const hone_gpu_stretch *s = &e->stretches[index];
@@ -140,6 +170,7 @@ static hone_status make_graph(hone_context *c, hone_gpu_replay *r, uint32_t inde
 
     HONE_TRY(hone_cuda_graph_create(e->device, &r->graphs[index]));
     ch.graph = r->graphs[index];
+    HONE_TRY(add_borders(c, &ch, r, true));
     for (uint32_t i = s->first; i < s->first + s->n; i++) {
         if (with_events)
             HONE_TRY(add_event(c, &ch, i));
@@ -147,73 +178,8 @@ static hone_status make_graph(hone_context *c, hone_gpu_replay *r, uint32_t inde
     }
     if (with_events)
         HONE_TRY(add_event(c, &ch, s->first + s->n));
+    HONE_TRY(add_borders(c, &ch, r, false));
     return hone_cuda_exec_create(ch.graph, c->gpu->stream, &r->execs[index]);
-}
-
-/* ---- replays --------------------------------------------------------------------------------- */
-
-void hone_gpu_drop_replay(hone_context *c, hone_gpu_replay **replay)
-{
-    hone_gpu_replay *r = *replay;
-
-    if (!r)
-        return;
-    for (uint32_t i = 0; i < c->gpu->engine->n_stretches; i++) {
-        hone_cuda_exec_destroy(r->execs[i]);
-        hone_cuda_graph_destroy(r->graphs[i]);
-    }
-    hone_free(&c->engine->allocator, r, r->size);
-    *replay = NULL;
-}
-
-/* One block: the struct, then its arrays. */
-static hone_status allocate(const hone_context *c, hone_gpu_replay **out)
-{
-    const hone_plan *p = hone_context_plan(c);
-    const hone_gpu_engine *e = c->gpu->engine;
-    const size_t key = hone_align_up(sizeof(hone_gpu_replay), 16);
-    const size_t used = key + sizeof(hone_dims) * p->n_inputs;
-    const size_t graphs = used + sizeof(uintptr_t) * p->n_bindings;
-    const size_t execs = graphs + sizeof(hone_cuda_graph *) * e->n_stretches;
-    const size_t nodes = execs + sizeof(hone_cuda_exec *) * e->n_stretches;
-    const size_t size = nodes + sizeof(CUgraphNode) * e->n_nodes;
-    uint8_t *at = NULL;
-
-    HONE_TRY(hone_alloc_zero(&c->engine->allocator, size, (void **)&at));
-    hone_gpu_replay *r = (hone_gpu_replay *)(void *)at;
-    r->size = size;
-    r->key = (hone_dims *)(void *)(at + key);
-    r->used = (uintptr_t *)(void *)(at + used);
-    r->graphs = (hone_cuda_graph **)(void *)(at + graphs);
-    r->execs = (hone_cuda_exec **)(void *)(at + execs);
-    r->nodes = (CUgraphNode *)(void *)(at + nodes);
-    *out = r;
-    return HONE_OK;
-}
-
-static void note_used(const hone_context *c, hone_gpu_replay *r)
-{
-    for (uint32_t i = 0; i < hone_context_plan(c)->n_bindings; i++)
-        r->used[i] = c->gpu->bindings[i].used;
-}
-
-static hone_status make_replay(hone_context *c, bool with_events, hone_gpu_replay **out)
-{
-    hone_gpu_context *g = c->gpu;
-    hone_gpu_replay *r = NULL;
-    hone_status st;
-
-    HONE_TRY_OUT(allocate(c, &r));
-    memcpy(r->key, c->shapes, sizeof *r->key * hone_context_plan(c)->n_inputs);
-    note_used(c, r);
-    for (uint32_t i = 0; i < g->engine->n_stretches; i++)
-        HONE_TRY_OUT(make_graph(c, r, i, with_events));
-    HONE_TRY_OUT(hone_cuda_stream_wait(g->engine->device, g->stream)); /* the graphs' upload */
-    *out = r;
-    r = NULL; /* now the context's */
-out:
-    hone_gpu_drop_replay(c, &r);
-    return hone_while(st, "making the graph of a run");
 }
 
 /* ---- bindings that moved --------------------------------------------------------------------- */
@@ -269,9 +235,25 @@ static hone_status move_step(const hone_context *c, const hone_gpu_replay *r, ho
     return hone_cuda_exec_set_copy(exec, copy_node, &copy);
 }
 
-static hone_status move_nodes(const hone_context *c, hone_gpu_replay *r)
+static hone_status move_borders(const hone_context *c, const hone_gpu_replay *r)
+{
+    for (uint32_t i = 0; i < hone_context_plan(c)->n_bindings; i++) {
+        const uintptr_t shown = hone_gpu_shown(c, r->has_borders, i);
+        if (!shown != !r->shown[i])
+            return hone_error(HONE_ERR_STATE, "changing a graph: a binding has changed sides");
+        if (!shown || (shown == r->shown[i] && r->used[i] == c->gpu->bindings[i].used))
+            continue;
+        const hone_cuda_copy copy = hone_gpu_border(c, i);
+        HONE_TRY(hone_cuda_exec_set_copy(r->execs[0], r->borders[i], &copy));
+    }
+    return HONE_OK;
+}
+
+hone_status hone_gpu_move_nodes(const hone_context *c, const hone_gpu_replay *r)
 {
     const hone_gpu_engine *e = c->gpu->engine;
+
+    HONE_TRY(move_borders(c, r));
 
     for (uint32_t i = 0; i < e->n_stretches; i++) {
         const hone_gpu_stretch *s = &e->stretches[i];
@@ -279,96 +261,5 @@ static hone_status move_nodes(const hone_context *c, hone_gpu_replay *r)
         for (uint32_t k = s->first; k < s->first + s->n; k++)
             HONE_TRY(move_step(c, r, r->execs[i], k, &node));
     }
-    note_used(c, r);
     return HONE_OK;
-}
-
-/* ---- choosing -------------------------------------------------------------------------------- */
-
-static bool is_for(const hone_context *c, const hone_gpu_replay *r)
-{
-    for (uint32_t i = 0; i < hone_context_plan(c)->n_inputs; i++)
-        if (!hone_dims_equal(&r->key[i], &c->shapes[i]))
-            return false;
-    return true;
-}
-
-static bool is_at(const hone_context *c, const hone_gpu_replay *r)
-{
-    for (uint32_t i = 0; i < hone_context_plan(c)->n_bindings; i++)
-        if (r->used[i] != c->gpu->bindings[i].used)
-            return false;
-    return true;
-}
-
-/* The replay of the present shapes, or the one whose place is to be taken. */
-static hone_gpu_replay **find(const hone_context *c)
-{
-    hone_gpu_context *g = c->gpu;
-    hone_gpu_replay **oldest = &g->replays[0];
-
-    for (int i = 0; i < HONE_GPU_REPLAYS; i++) {
-        hone_gpu_replay **r = &g->replays[i];
-        if (*r && is_for(c, *r))
-            return r;
-        if (*oldest && (!*r || (*r)->age < (*oldest)->age))
-            oldest = r;
-    }
-    return oldest;
-}
-
-/* A run is one graph: one stretch, and no copies around it. */
-static bool is_one_launch(const hone_context *c)
-{
-    const hone_plan *p = hone_context_plan(c);
-    const hone_gpu_engine *e = c->gpu->engine;
-
-    for (uint32_t i = 0; i < p->n_bindings; i++)
-        if (c->gpu->bindings[i].is_copied)
-            return false;
-    return e->n_stretches == 1 && e->stretches[0].n == p->n_steps;
-}
-
-hone_status hone_gpu_choose_replay(hone_context *c)
-{
-    hone_gpu_context *g = c->gpu;
-    hone_gpu_replay **r = find(c);
-
-    if (*r && !is_for(c, *r))
-        hone_gpu_drop_replay(c, r);
-    if (*r && !is_at(c, *r) && move_nodes(c, *r) != HONE_OK)
-        hone_gpu_drop_replay(c, r); /* a driver that cannot change it gets a new one */
-    if (!*r)
-        HONE_TRY(make_replay(c, false, r));
-    (*r)->age = ++g->clock;
-    g->replay = *r;
-    g->is_one_launch = is_one_launch(c);
-    return HONE_OK;
-}
-
-/* ---- profiles -------------------------------------------------------------------------------- */
-
-static hone_status make_events(hone_context *c)
-{
-    hone_gpu_context *g = c->gpu;
-    const uint32_t n = hone_context_plan(c)->n_steps + 1;
-
-    if (!g->step_events)
-        HONE_TRY(hone_alloc_zero(&c->engine->allocator, n * sizeof *g->step_events,
-                                 (void **)&g->step_events));
-    for (uint32_t i = 0; i < n; i++)
-        if (!g->step_events[i])
-            HONE_TRY(hone_cuda_event_create(g->engine->device, true, &g->step_events[i]));
-    return HONE_OK;
-}
-
-hone_status hone_gpu_make_profile(hone_context *c)
-{
-    hone_gpu_context *g = c->gpu;
-
-    if (g->profile && is_for(c, g->profile) && is_at(c, g->profile))
-        return HONE_OK;
-    hone_gpu_drop_replay(c, &g->profile);
-    HONE_TRY(make_events(c));
-    return make_replay(c, true, &g->profile);
 }
