@@ -33,6 +33,7 @@ typedef struct hone_gpu_contraction {
     float alpha;
     int64_t n, c; /* columns and channels of one problem */
     int64_t batch, in[2], out[2], kernel[2], stride[2], dilation[2], pad[2];
+    int64_t spread[2]; /* from one input pixel to the next: 1 but in transposed convolutions */
     int64_t lda, ldw, ldy;
     int64_t inner, outer; /* problems */
     hone_gpu_steps a_z, w_z, y_z, bias_z;

@@ -284,7 +284,7 @@ static bool takes_stem(const hone_gpu_contraction *p, const hone_gpu_facts *devi
 static bool takes_vector(const hone_gpu_contraction *p)
 {
     const bool is_point = p->kernel[0] * p->kernel[1] * p->stride[0] * p->stride[1] == 1 &&
-                          p->pad[0] + p->pad[1] == 0;
+                          p->pad[0] == 0 && p->pad[1] == 0 && p->spread[0] * p->spread[1] == 1;
 
     return is_point && !p->a_is_km && !p->w_is_kn && hone_gpu_contraction_rows(p) <= 8;
 }

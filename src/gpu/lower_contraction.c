@@ -33,6 +33,8 @@ static void knob_extents(hone_candidate *c, const hone_gpu_contraction *p, const
         {"DW", p->dilation[1]},
         {"PH", p->pad[0]},
         {"PW", p->pad[1]},
+        {"UH", p->spread[0]},
+        {"UW", p->spread[1]},
         {"H", p->in[0]},
         {"W", fixed ? p->in[1] : 0},
         {"OH", p->out[0]},

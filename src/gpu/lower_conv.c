@@ -1,5 +1,24 @@
-/* Convolutions, channels last: rows are output pixels, groups are problems beside each other. */
+/* Convolutions, channels last: rows are output pixels, groups are problems beside each other. A
+ * transposed convolution is one over an input whose pixels lie apart, its taps in the other
+ * direction. */
 #include "gpu/contraction.h"
+
+/* What conv and conv_transpose have in common. */
+typedef struct conv_attrs {
+    bool is_transposed;
+    int64_t group, layout;
+    const hone_program *program;
+} conv_attrs;
+
+static conv_attrs attrs_of(const hone_lower *lower)
+{
+    const hone_attrs *a = lower->attrs;
+
+    if (lower->op == HONE_OP_conv_transpose)
+        return (conv_attrs){true, a->conv_transpose.group, a->conv_transpose.layout,
+                            a->conv_transpose.program};
+    return (conv_attrs){false, a->conv.group, a->conv.layout, a->conv.program};
+}
 
 /* A window of one or two dimensions as two. */
 static void set_window(hone_gpu_contraction *p, const hone_window *w)
@@ -13,7 +32,33 @@ static void set_window(hone_gpu_contraction *p, const hone_window *w)
         p->stride[d] = is_there ? w->stride[from] : 1;
         p->dilation[d] = is_there ? w->dilation[from] : 1;
         p->pad[d] = is_there ? w->pad_begin[from] : 0;
+        p->spread[d] = 1;
     }
+}
+
+/* Input pixel i of a transposed convolution is met by tap k at output i * stride + k * dilation -
+ * pad. */
+static void turn_window(hone_gpu_contraction *p)
+{
+    for (int d = 0; d < 2; d++) {
+        p->spread[d] = p->stride[d];
+        p->stride[d] = 1;
+        p->dilation[d] = -p->dilation[d];
+        p->pad[d] = -p->pad[d];
+    }
+}
+
+/* Of a transposed one: [group, I / group, O / group, taps] as [group, O / group, taps, I / group].
+ */
+static hone_gpu_packing turned_weights(const hone_gpu_contraction *p)
+{
+    const int64_t taps = p->kernel[0] * p->kernel[1];
+
+    return (hone_gpu_packing){.dtype = p->dtype,
+                              .rank = 4,
+                              .dim = {p->inner, p->c, p->n, taps},
+                              .perm = {0, 2, 3, 1},
+                              .padded = {p->inner, p->n, taps, p->c}};
 }
 
 /* [O, I / group, taps...] as [O, taps..., I / group]. */
@@ -34,8 +79,14 @@ static void pack_weights(hone_gpu_contraction *p, const hone_tensor *w)
 static bool set_weights(const hone_lower *lower, hone_gpu_contraction *p)
 {
     const hone_tensor *w = lower->in[1];
+    const bool is_transposed = lower->op == HONE_OP_conv_transpose;
 
-    p->w_is_constant = p->has_windows = w->data != NULL;
+    p->w_is_constant = w->data != NULL;
+    p->has_windows = p->w_is_constant && !is_transposed;
+    if (is_transposed) {
+        p->weights = turned_weights(p);
+        return p->w_is_constant && hone_gpu_is_float(w->dtype);
+    }
     if (p->w_is_constant)
         pack_weights(p, w);
     return hone_gpu_is_float(w->dtype) &&
@@ -90,9 +141,9 @@ static void join_lines(hone_gpu_contraction *p)
 static bool conv_of(const hone_lower *lower, hone_gpu_contraction *p)
 {
     const hone_tensor *x = lower->in[0], *w = lower->in[1];
-    const hone_attrs_conv *a = &lower->attrs->conv;
-    const int64_t channels = x->shape.dim[x->shape.rank - 1], group = a->group;
-    const hone_gpu_epilogue epilogue = {.program = a->program, .beta = 1};
+    const conv_attrs a = attrs_of(lower);
+    const int64_t channels = x->shape.dim[x->shape.rank - 1], group = a.group;
+    const hone_gpu_epilogue epilogue = {.program = a.program, .beta = 1};
     hone_window window;
     hone_gpu_map map;
 
@@ -101,14 +152,16 @@ static bool conv_of(const hone_lower *lower, hone_gpu_contraction *p)
     *p = (hone_gpu_contraction){.dtype = x->dtype,
                                 .out_dtype = lower->out[0]->dtype,
                                 .alpha = 1,
-                                .n = w->shape.dim[0] / group,
-                                .c = w->shape.dim[1],
+                                .n = a.is_transposed ? w->shape.dim[1] : w->shape.dim[0] / group,
+                                .c = a.is_transposed ? w->shape.dim[0] / group : w->shape.dim[1],
                                 .batch = x->shape.dim[0],
                                 .lda = channels,
-                                .ldy = w->shape.dim[0],
                                 .inner = group,
                                 .outer = 1};
     set_window(p, &window);
+    if (a.is_transposed)
+        turn_window(p);
+    p->ldy = p->n * group;
     p->ldw = hone_gpu_contraction_k(p);
     if (group > 1) {
         p->a_z.inner = p->c;
@@ -119,24 +172,26 @@ static bool conv_of(const hone_lower *lower, hone_gpu_contraction *p)
     if (p->c * group != channels || !set_weights(lower, p) ||
         !hone_gpu_contraction_epilogue(lower, &epilogue, &map, p) || !set_rows(&map, p))
         return false;
-    join_lines(p);
+    if (!a.is_transposed)
+        join_lines(p);
     return true;
 }
 
 static bool takes_conv(const hone_lower *lower)
 {
-    const hone_attrs_conv *a = &lower->attrs->conv;
     const hone_tensor *x = lower->in[0];
 
-    return a->layout == HONE_LAYOUT_LAST && (x->shape.rank == 3 || x->shape.rank == 4) &&
-           hone_gpu_is_float(x->dtype) && hone_gpu_is_float(lower->out[0]->dtype);
+    return attrs_of(lower).layout == HONE_LAYOUT_LAST &&
+           (x->shape.rank == 3 || x->shape.rank == 4) && hone_gpu_is_float(x->dtype) &&
+           hone_gpu_is_float(lower->out[0]->dtype);
 }
 
 hone_status hone_gpu_conv(hone_lower *lower)
 {
     hone_gpu_contraction p;
 
-    HONE_TRY(hone_gpu_depthwise(lower));
+    if (lower->op == HONE_OP_conv)
+        HONE_TRY(hone_gpu_depthwise(lower));
     if (!lower->first && takes_conv(lower) && conv_of(lower, &p))
         hone_gpu_contraction_offer(lower, &p);
     return HONE_OK;

@@ -154,6 +154,7 @@ static bool contraction_of(const hone_lower *lower, hone_gpu_contraction *p)
         .kernel = {1, 1},
         .stride = {1, 1},
         .dilation = {1, 1},
+        .spread = {1, 1},
         .lda = x.trans_a ? x.m : x.k,
         .ldy = x.n,
     };

@@ -2,7 +2,8 @@
  * epilogue. The knobs stand before this text; docs/kernels/contraction.md lists them. */
 
 constexpr int K = KH * KW * C;
-constexpr bool IS_POINT = KH * KW == 1 && SH == 1 && SW == 1 && PH == 0 && PW == 0;
+constexpr bool IS_SPREAD = UH * UW > 1; /* the input's pixels lie apart, zeros between them */
+constexpr bool IS_POINT = KH * KW == 1 && SH == 1 && SW == 1 && PH == 0 && PW == 0 && !IS_SPREAD;
 constexpr int PART_PITCH = BN + 8; /* floats: rows of fragments fall into different banks */
 
 /* The kernels' parameters, in this order. */
@@ -67,7 +68,7 @@ struct place {
 
 /* The input pixel under the kernel's first tap for row m of the product. Rows that are not there lie far outside. */
 struct pixel {
-    u32 at; /* from the problem's start, a pixel being PITCH; wraps where the pixel is in the padding */
+    u32 at; /* from the problem's start, a pixel being PITCH; wraps where the pixel is in the padding; spread: the image */
     int y, x;
 };
 
@@ -80,14 +81,26 @@ template <u32 PITCH> __device__ inline pixel pixel_of(int m, const extents &e)
     const int image = m / (e.oh * e.ow), in_image = m - image * (e.oh * e.ow);
     const int oy = in_image / e.ow, ox = in_image - oy * e.ow;
     const int y = oy * SH - PH, x = ox * SW - PW;
-    return {(u32)((image * e.h + y) * e.w + x) * PITCH, y, x};
+    return {(u32)(IS_SPREAD ? image * e.h * e.w : (image * e.h + y) * e.w + x) * PITCH, y, x};
 }
 
 __device__ inline bool is_inside(const pixel &p, int r, int s, const extents &e)
 {
     if (IS_POINT)
         return p.y >= 0;
+    if (IS_SPREAD) {
+        const int y = p.y + r * DH, x = p.x + s * DW;
+        return y >= 0 && x >= 0 && y % UH == 0 && x % UW == 0 && y / UH < e.h && x / UW < e.w;
+    }
     return (u32)(p.y + r * DH) < (u32)e.h && (u32)(p.x + s * DW) < (u32)e.w;
+}
+
+/* From pixel.at to the pixel of a tap, a pixel being PITCH. */
+template <u32 PITCH> __device__ inline u32 tap_offset(const pixel &p, int r, int s, const extents &e)
+{
+    if (IS_SPREAD)
+        return (u32)((p.y + r * DH) / UH * e.w + (p.x + s * DW) / UW) * PITCH;
+    return (u32)(r * DH * e.w + s * DW) * PITCH;
 }
 
 /* ---- epilogue ---- */

@@ -78,14 +78,14 @@ struct loader {
     {
         const int c = threadIdx.x % CHUNKS, chunk = tile * CHUNKS + c;
         const int tap = chunk / C_CHUNKS, r = tap / KW, s = tap - r * KW;
-        const u32 shift = (u32)(r * DH * e.w + s * DW) * (LDA / LANES) + (u32)(chunk - tap * C_CHUNKS);
+        const u32 in_pixel = (u32)(chunk - tap * C_CHUNKS);
         const u32 to = ring + slot * STAGE_BYTES;
         const bool is_in_k = K_CHUNKS % CHUNKS == 0 || chunk < K_CHUNKS;
 #pragma unroll
         for (int i = 0; i < A_ROWS; i++) {
             const int row = (threadIdx.x + i * THREADS) / CHUNKS;
             const bool is_there = is_in_k && is_inside(rows[i], r, s, e);
-            const u32 at = is_there ? rows[i].at + shift : 0;
+            const u32 at = is_there ? rows[i].at + tap_offset<LDA / LANES>(rows[i], r, s, e) + in_pixel : 0;
             if (BM * CHUNKS % THREADS == 0 || row < BM)
                 copy16(to + swizzled<CHUNKS>(row, c), a + (u64)at * 16, is_there);
         }

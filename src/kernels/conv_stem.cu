@@ -33,7 +33,7 @@ constexpr int W_CHUNKS = STEPS * 2, W_PITCH = (W_CHUNKS + 1) * 16; /* an odd num
 static_assert(TH * TW == BM && TW % 16 == 0, "a fragment's rows lie in one line of pixels");
 static_assert(BM % (16 * WM) == 0 && BN % (16 * WN) == 0, "a warp's tile is at least 16 x 16");
 static_assert(LDW == STEPS * KSTEP, "weights are padded to whole products");
-static_assert(SPLIT == 1 && !CLUSTER && !A_IS_KM && !W_IS_KN, "as it is");
+static_assert(SPLIT == 1 && !CLUSTER && !A_IS_KM && !W_IS_KN && !IS_SPREAD, "as it is");
 
 /* The block's pixels. */
 struct window {

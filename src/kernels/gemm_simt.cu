@@ -77,7 +77,7 @@ struct loader {
 #pragma unroll
         for (int i = 0; i < A_COPIES; i++) {
             const bool is_there = k < K && is_inside(rows[i], r, s, e);
-            const u32 at = is_there ? rows[i].at + (u32)(r * DH * e.w + s * DW) : 0;
+            const u32 at = is_there ? rows[i].at + tap_offset<1>(rows[i], r, s, e) : 0;
             load_piece<A_WIDE>(next_a[i], a + (i64)at * LDA + (k - tap * C), is_there);
         }
     }

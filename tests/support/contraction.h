@@ -117,7 +117,7 @@ static inline void write_knobs(char *text, size_t room, const problem *p, const 
     snprintf(text, room,
              "using T = %s; using TY = %s;\n"
              "constexpr int N = %d, C = %d, KH = %d, KW = %d, SH = %d, SW = %d, DH = %d, DW = %d, "
-             "PH = %d, PW = %d;\n"
+             "PH = %d, PW = %d, UH = 1, UW = 1;\n"
              "constexpr int H = %d, W = %d, OH = %d, OW = %d, LDA = %d, LDW = %d, LDY = %d;\n"
              "constexpr bool A_IS_KM = false, W_IS_KN = %d, W_IS_CONSTANT = %d, HAS_BIAS = %d;\n"
              "constexpr float ALPHA = 1;\n"
