@@ -56,9 +56,10 @@ static inline int64_t hone_gpu_contraction_k(const hone_gpu_contraction *p)
 
 typedef enum hone_gpu_tile_kind {
     HONE_GPU_IMPLICIT_GEMM, /* on the tensor cores */
-    HONE_GPU_SIMT,          /* exact float32 of any shape */
+    HONE_GPU_SIMT,          /* exact, of any shape and type */
     HONE_GPU_STEM,          /* few channels, on the tensor cores */
     HONE_GPU_VECTOR,        /* few rows, exact */
+    HONE_GPU_EXACT,         /* float32 in rows of whole 16 bytes */
     HONE_GPU_TILE_KINDS
 } hone_gpu_tile_kind;
 

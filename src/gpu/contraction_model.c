@@ -55,7 +55,29 @@ static const constants tensor_cores = {
     .part_bytes = 16.3e3,
 };
 
-/* The exact kernel: K of a step waits for loads through registers. */
+/* conv_exact: the same ring, and float32 products on the ordinary cores. */
+static const constants ordinary_cores = {
+    .launch = 0.97,
+    .flops_tf32 = 0.33e6,
+    .shared = 0.3e6,
+    .l2 = 0.931e6,
+    .l2_all = 6.09e6,
+    .copy = 0.0017,
+    .step = 0.0802,
+    .step_factor = 0.02,
+    .first_byte = 0.786,
+    .sums = 0.11e6,
+    .piece = 0.122,
+    .long_ring = 0.242,
+    .waves_whole = 0.121,
+    .cluster = 0.033,
+    .cluster_part = 0.17,
+    .grid = 2.96,
+    .grid_part = 0.143,
+    .part_bytes = 16.3e3,
+};
+
+/* gemm_simt: K of a step waits for loads through registers. */
 static const struct {
     double launch, flops, step, piece, grid;
 } exact = {.launch = 3.97, .flops = 0.264e6, .step = 1.5 / 16, .piece = 1.81, .grid = 7.55};
@@ -201,13 +223,14 @@ static double vector_us(const measure *x)
 double hone_gpu_tile_us(const hone_gpu_contraction *p, const hone_gpu_facts *device,
                         const hone_gpu_tile *t)
 {
-    const bool is_tensor = t->kind == HONE_GPU_IMPLICIT_GEMM;
-    const measure x = measure_of(p, device, t, is_tensor ? tensor_cores.waves_whole : 0);
+    const bool has_ring = t->kind == HONE_GPU_IMPLICIT_GEMM || t->kind == HONE_GPU_EXACT;
+    const measure x = measure_of(p, device, t, has_ring ? tensor_cores.waves_whole : 0);
 
     switch (t->kind) {
     case HONE_GPU_SIMT: return exact_us(&x);
     case HONE_GPU_STEM: return stem_us(&x);
     case HONE_GPU_VECTOR: return vector_us(&x);
+    case HONE_GPU_EXACT: return tensor_us(&x, &ordinary_cores);
     case HONE_GPU_IMPLICIT_GEMM:
     case HONE_GPU_TILE_KINDS: break;
     }

@@ -32,6 +32,20 @@ static const int shapes[][6] = {
     {256, 64, 64, 4, 1, 1},  {256, 128, 64, 4, 2, 1},  {256, 128, 128, 4, 2, 1},
 };
 
+/* ... of conv_exact. */
+static const int exact_shapes[][6] = {
+    {16, 32, 128, 1, 1, 4},  {16, 64, 128, 1, 2, 4},  {32, 32, 128, 1, 1, 4},
+    {32, 32, 128, 1, 1, 8},  {32, 64, 128, 1, 2, 4},  {32, 64, 128, 1, 1, 8},
+    {32, 64, 128, 1, 1, 4},  {32, 128, 128, 1, 2, 4}, {32, 128, 128, 1, 4, 2},
+    {64, 32, 128, 1, 1, 4},  {64, 32, 128, 1, 1, 8},  {64, 64, 128, 1, 2, 4},
+    {64, 64, 128, 2, 2, 2},  {64, 64, 64, 1, 2, 2},   {64, 64, 64, 1, 2, 4},
+    {64, 64, 64, 1, 1, 4},   {64, 128, 64, 1, 4, 2},  {64, 128, 128, 1, 4, 2},
+    {64, 128, 64, 2, 4, 1},  {64, 128, 64, 1, 2, 4},  {128, 64, 64, 2, 2, 2},
+    {128, 64, 64, 2, 2, 1},  {128, 32, 64, 2, 1, 4},  {128, 128, 64, 2, 4, 1},
+    {128, 128, 64, 2, 4, 2}, {128, 128, 64, 2, 2, 1}, {128, 128, 32, 2, 4, 1},
+    {128, 128, 32, 2, 2, 1},
+};
+
 /* {bm, bn, bk, threads along rows, along columns} of gemm_simt. */
 static const int simt_shapes[][5] = {
     {32, 32, 16, 8, 8},     {32, 32, 32, 8, 8},    {32, 64, 16, 8, 16},  {64, 64, 16, 8, 16},
@@ -62,8 +76,9 @@ static const int vector_shapes[][3] = {
 };
 
 #define MOST                                                                                       \
-    (HONE_COUNT(shapes) * HONE_COUNT(splits) * 2 + HONE_COUNT(simt_shapes) * HONE_COUNT(splits) +  \
-     HONE_COUNT(stem_shapes) + HONE_COUNT(vector_shapes))
+    ((HONE_COUNT(shapes) + HONE_COUNT(exact_shapes)) * HONE_COUNT(splits) * 2 +                    \
+     HONE_COUNT(simt_shapes) * HONE_COUNT(splits) + HONE_COUNT(stem_shapes) +                      \
+     HONE_COUNT(vector_shapes))
 
 static int64_t pieces(int64_t n, int64_t by)
 {
@@ -138,7 +153,7 @@ static bool is_sensible(const list *l, const hone_gpu_tile *t)
 {
     static const struct {
         int m, n; /* the smallest tile */
-    } least[HONE_GPU_TILE_KINDS] = {{16, 16}, {32, 32}, {16, 16}, {8, 8}};
+    } least[HONE_GPU_TILE_KINDS] = {{16, 16}, {32, 32}, {16, 16}, {8, 8}, {16, 32}};
     const int64_t rows = hone_gpu_contraction_rows(l->p);
     const int64_t steps = pieces(hone_gpu_contraction_k(l->p), t->bk);
 
@@ -172,8 +187,8 @@ static void add_rings(list *l, hone_gpu_tile t)
         add(l, t);
 }
 
-/* Rows of whole 16 bytes, and for float32 leave to round. */
-static bool takes_tensor_cores(const hone_gpu_contraction *p, const hone_gpu_facts *device)
+/* Rows of whole 16 bytes. */
+static bool has_whole_rows(const hone_gpu_contraction *p, const hone_gpu_facts *device)
 {
     const int64_t lanes = 128 / hone_dtype_bits(p->dtype);
     const int64_t steps[] = {p->c,         p->lda,       p->ldw,       p->a_z.inner,
@@ -182,17 +197,18 @@ static bool takes_tensor_cores(const hone_gpu_contraction *p, const hone_gpu_fac
     for (int i = 0; i < HONE_COUNT(steps); i++)
         if (steps[i] % lanes)
             return false;
-    return device->arch >= 80 && !p->a_is_km && (p->dtype != HONE_F32 || device->allows_tf32);
+    return device->arch >= 80 && !p->a_is_km;
 }
 
-static void add_tensor_cores(list *l)
+static void add_shapes(list *l, hone_gpu_tile_kind kind, const int (*shape)[6], int n)
 {
     const int bytes = hone_dtype_bits(l->p->dtype) / 8;
 
-    for (int i = 0; i < HONE_COUNT(shapes); i++)
+    for (int i = 0; i < n; i++)
         for (int k = 0; k < HONE_COUNT(splits); k++) {
-            const int *s = shapes[i];
-            const hone_gpu_tile t = {.bm = s[0],
+            const int *s = shape[i];
+            const hone_gpu_tile t = {.kind = kind,
+                                     .bm = s[0],
                                      .bn = s[1],
                                      .bk = s[2] / bytes,
                                      .wm = s[3],
@@ -276,8 +292,7 @@ static void add_vectors(list *l)
 
 static bool takes_stem(const hone_gpu_contraction *p, const hone_gpu_facts *device)
 {
-    return p->has_windows && device->arch >= 80 && p->c <= 32 &&
-           (p->dtype != HONE_F32 || device->allows_tf32);
+    return p->has_windows && device->arch >= 80 && p->c <= 32;
 }
 
 /* One pixel a row, or rows one after the other. */
@@ -300,10 +315,15 @@ int hone_gpu_tiles(const hone_gpu_contraction *p, const hone_gpu_facts *device, 
                    int room)
 {
     list l = {.p = p, .device = device};
+    bool is_rounded = true; /* factors may be, or are */
 
-    if (takes_tensor_cores(p, device))
-        add_tensor_cores(&l);
-    else if (takes_stem(p, device))
+    if (p->dtype == HONE_F32 && !device->allows_tf32)
+        is_rounded = false;
+    if (has_whole_rows(p, device) && is_rounded)
+        add_shapes(&l, HONE_GPU_IMPLICIT_GEMM, shapes, HONE_COUNT(shapes));
+    else if (has_whole_rows(p, device))
+        add_shapes(&l, HONE_GPU_EXACT, exact_shapes, HONE_COUNT(exact_shapes));
+    else if (takes_stem(p, device) && is_rounded)
         add_stems(&l);
     if (takes_vector(p))
         add_vectors(&l);

@@ -214,8 +214,8 @@ static bool fits(const hone_gpu_contraction *p)
 
 void hone_gpu_contraction_offer(hone_lower *lower, const hone_gpu_contraction *p)
 {
-    static const char *const kernels[HONE_GPU_TILE_KINDS] = {"conv_implicit_gemm", "gemm_simt",
-                                                             "conv_stem", "gemm_vector"};
+    static const char *const kernels[HONE_GPU_TILE_KINDS] = {
+        "conv_implicit_gemm", "gemm_simt", "conv_stem", "gemm_vector", "conv_exact"};
     hone_gpu_tile tiles[OFFERED];
     const int n = fits(p) ? hone_gpu_tiles(p, &lower->device, tiles, OFFERED) : 0;
 
