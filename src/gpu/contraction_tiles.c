@@ -123,7 +123,8 @@ int64_t hone_gpu_tile_shared(const hone_gpu_contraction *p, const hone_gpu_tile 
     int64_t ring = 0;
 
     switch (t->kind) {
-    case HONE_GPU_IMPLICIT_GEMM: ring = (int64_t)t->stages * (t->bm + t->bn) * t->bk * bytes; break;
+    case HONE_GPU_IMPLICIT_GEMM:
+    case HONE_GPU_EXACT: ring = (int64_t)t->stages * (t->bm + t->bn) * t->bk * bytes; break;
     case HONE_GPU_SIMT: ring = 2 * (int64_t)t->bk * (t->bm + t->bn + 8) * 4; break;
     case HONE_GPU_STEM: ring = stem_shared(p, t); break;
     case HONE_GPU_VECTOR: return 0; /* its own, of fixed size */
