@@ -150,6 +150,66 @@ template <typename X> __device__ inline void load_extra(float (&v)[8], const voi
     }
 }
 
+/* Eight neighbours of an extra, requested before the sums are there and kept as they lie in memory: only whole pieces
+ * that differ from row to row are worth the registers. */
+template <typename X, bool IS_EARLY> struct early_extra {
+    static constexpr int WORDS = 0;
+    __device__ void request(const void *, const place &, int, int)
+    {
+    }
+    __device__ void get(float (&v)[8], const void *from, const place &p, int m, int n) const
+    {
+        load_extra<X>(v, from, p, m, n);
+    }
+};
+
+template <typename X> struct early_extra<X, true> {
+    using E = typename X::type;
+    static constexpr int WORDS = sizeof(E) / 2; /* of 16 bytes */
+    union {
+        uint4 words[WORDS];
+        E e[8];
+    } in;
+    __device__ void request(const void *from, const place &p, int m, int n)
+    {
+        const uint4 *x = (const uint4 *)((const E *)from + p.offset(X::zi, X::zo) + (i64)m * X::m + n);
+        for (int i = 0; i < WORDS; i++)
+            in.words[i] = x[i];
+    }
+    __device__ void get(float (&v)[8], const void *, const place &, int, int) const
+    {
+        for (int i = 0; i < 8; i++)
+            v[i] = to_float(in.e[i]);
+    }
+};
+
+template <typename X>
+constexpr bool COMES_EARLY = X::is_there && X::n == 1 && X::m != 0 && (sizeof(typename X::type) == 2 ||
+                                                                       sizeof(typename X::type) == 4) &&
+                             IS_WIDE<X::m, X::zi, X::zo>;
+
+template <bool IS_EARLY> struct early_extras {
+    early_extra<E0, IS_EARLY && COMES_EARLY<E0>> e0;
+    early_extra<E1, IS_EARLY && COMES_EARLY<E1>> e1;
+    early_extra<E2, IS_EARLY && COMES_EARLY<E2>> e2;
+    early_extra<E3, IS_EARLY && COMES_EARLY<E3>> e3;
+
+    __device__ void request(const arguments &x, const place &p, int m, int n)
+    {
+        e0.request(x.extra[0], p, m, n);
+        e1.request(x.extra[1], p, m, n);
+        e2.request(x.extra[2], p, m, n);
+        e3.request(x.extra[3], p, m, n);
+    }
+    __device__ void get(float (&e)[4][8], const arguments &x, const place &p, int m, int n) const
+    {
+        e0.get(e[0], x.extra[0], p, m, n);
+        e1.get(e[1], x.extra[1], p, m, n);
+        e2.get(e[2], x.extra[2], p, m, n);
+        e3.get(e[3], x.extra[3], p, m, n);
+    }
+};
+
 /* The tile's bias, which does not depend on the predecessor: loaded early, read after a barrier. */
 __shared__ float bias_tile[BN];
 
@@ -228,32 +288,59 @@ __device__ inline bool is_last_part(const arguments &x, const place &p)
     return true;
 }
 
-/* Calls f(row, column) for this thread's share of a tile's pieces of eight neighbours. */
-template <int ROWS, int THREADS, typename F> __device__ inline void for_each_piece(F f)
+/* Calls f(number, row, column) for this thread's share of a tile's pieces of eight neighbours. */
+template <int ROWS, int THREADS, typename F> __device__ inline void for_each_numbered(F f)
 {
 #pragma unroll
     for (int i = 0; i < (ROWS * BN / 8 + THREADS - 1) / THREADS; i++) {
         const int item = threadIdx.x + i * THREADS;
         if (ROWS * BN / 8 % THREADS == 0 || item < ROWS * BN / 8)
-            f(item / (BN / 8), item % (BN / 8) * 8);
+            f(i, item / (BN / 8), item % (BN / 8) * 8);
     }
 }
 
+template <int ROWS, int THREADS, typename F> __device__ inline void for_each_piece(F f)
+{
+    for_each_numbered<ROWS, THREADS>([&](int, int r, int c) { f(r, c); });
+}
+
+/* The extras of a thread's pieces of a tile's rows from `first` on, as far as they are early ones. */
+template <int ROWS, int THREADS, bool IS_ALLOWED = true> struct held_extras {
+    static constexpr int PIECES = (ROWS * BN / 8 + THREADS - 1) / THREADS;
+    static constexpr int WORDS = early_extra<E0, COMES_EARLY<E0>>::WORDS + early_extra<E1, COMES_EARLY<E1>>::WORDS +
+                                 early_extra<E2, COMES_EARLY<E2>>::WORDS + early_extra<E3, COMES_EARLY<E3>>::WORDS;
+    /* 16 registers; a part of K in memory does not know yet whether it will be the last. */
+    static constexpr bool IS_EARLY = IS_ALLOWED && PIECES * WORDS <= 4 && (SPLIT == 1 || CLUSTER);
+    early_extras<IS_EARLY> piece[PIECES];
+
+    __device__ void request(const arguments &x, const place &p, int rows, int first)
+    {
+        if (IS_EARLY && WORDS > 0)
+            for_each_numbered<ROWS, THREADS>([&](int i, int r, int c) {
+                const int m = p.m + first + r, n = p.n + c;
+                if (m < rows && n < N)
+                    piece[i].request(x, p, m, n);
+            });
+    }
+};
+
 /* From partial sums in shared memory, [slots][rows][PART_PITCH], to the result. first: the first of the rows within the
  * tile. With a split over the grid the parts meet in memory, and the last block adds them in the order of K. */
-template <int ROWS, int THREADS>
+template <int ROWS, int THREADS, bool IS_ALLOWED>
 __device__ inline void drain(const arguments &x, const place &p, const extents &e, const float *part, int slots,
-                             int first)
+                             int first, const held_extras<ROWS, THREADS, IS_ALLOWED> &extras)
 {
     const int rows = e.rows();
 
     if constexpr (SPLIT == 1 || CLUSTER) {
-        for_each_piece<ROWS, THREADS>([&](int r, int c) {
+        for_each_numbered<ROWS, THREADS>([&](int i, int r, int c) {
             const int m = p.m + first + r, n = p.n + c;
-            float v[8];
+            float v[8], e[4][8];
             add_slots<false>(v, part + r * PART_PITCH + c, slots, ROWS * PART_PITCH);
-            if (m < rows && n < N)
-                finish(x, p, m, n, v);
+            if (m < rows && n < N) {
+                extras.piece[i].get(e, x, p, m, n);
+                conclude(x, p, m, n, v, e, bias_tile + c);
+            }
         });
     } else {
         float *tile = x.partial + (i64)p.tile * SPLIT * (BM * BN);

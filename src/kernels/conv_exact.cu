@@ -96,8 +96,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 
     run_block(
         x,
-        [&](const loader &from, const place &p) {
-            run_ring(from, p, [&](u32 at, const refiller &refill) { multiply_tile(acc, at, me, refill); });
+        [&](const loader &from, const place &p, extras_of_block &extras) {
+            run_ring(x, from, p, extras, [&](u32 at, const refiller &refill) { multiply_tile(acc, at, me, refill); });
         },
         [&](u32 part, const place &p) { hand_over(acc, part, p, me); });
 }

@@ -184,5 +184,5 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         for (int j = 0; j < TN; j++)
             room[(row + i / 4 * WM * 4 + i % 4) * PART_PITCH + column + j / 4 * WN * 4 + j % 4] = acc[i][j];
     __syncthreads();
-    drain<BM, THREADS>(x, p, e, room, 1, 0);
+    drain<BM, THREADS>(x, p, e, room, 1, 0, held_extras<BM, THREADS, false>());
 }

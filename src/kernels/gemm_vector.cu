@@ -108,5 +108,5 @@ extern "C" __global__ void __launch_bounds__(THREADS)
                 part[(warp / WN * BM + m) * PART_PITCH + warp % WN * COLUMNS + c] = sum;
         }
     __syncthreads();
-    drain<BM, THREADS>(x, p, e, part, WK, 0);
+    drain<BM, THREADS>(x, p, e, part, WK, 0, held_extras<BM, THREADS, false>());
 }

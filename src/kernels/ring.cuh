@@ -11,6 +11,7 @@ constexpr int N_CHUNKS = BN / LANES; /* of a row of weights where they are [K, N
 constexpr int A_BYTES = BM * CHUNKS * 16, W_BYTES = BN * CHUNKS * 16, STAGE_BYTES = A_BYTES + W_BYTES;
 constexpr int A_ROWS = (BM * CHUNKS + THREADS - 1) / THREADS; /* rows of A that a thread copies */
 constexpr int W_COPIES = (BN * CHUNKS + THREADS - 1) / THREADS;
+constexpr int PART_ROWS = CLUSTER ? BM / SPLIT : BM; /* of the tile, that this block finishes */
 
 static_assert(C % LANES == 0 && LDA % LANES == 0 && LDW % LANES == 0, "rows are multiples of 16 bytes");
 static_assert(!A_IS_KM, "a's rows lie along K");
@@ -115,8 +116,9 @@ struct refiller {
 };
 
 /* The ring: STAGES - 1 tiles are on their way while one is computed by multiply(its address, refill), which calls
- * refill() once, when it has requested what it needs first. */
-template <typename F> __device__ inline void run_ring(const loader &from, const place &p, F multiply)
+ * refill() once, when it has requested what it needs first. extras: requested when the first tiles are. */
+template <typename X, typename F>
+__device__ inline void run_ring(const arguments &x, const loader &from, const place &p, X &extras, F multiply)
 {
     const int first = p.rank * TILES / SPLIT, count = (p.rank + 1) * TILES / SPLIT - first;
 
@@ -132,6 +134,7 @@ template <typename F> __device__ inline void run_ring(const loader &from, const 
         }
         copy_commit();
     }
+    extras.request(x, p, from.e.rows(), CLUSTER ? p.rank * PART_ROWS : 0);
     int slot = 0, free_slot = STAGES - 1;
     for (int i = 0; i < count; i++) {
         copy_wait<STAGES - 2>();
@@ -145,8 +148,6 @@ template <typename F> __device__ inline void run_ring(const loader &from, const 
 
 /* Two neighbouring sums at row `row` of the tile, column `column`: to where drain() finds them, [slots][rows][PART_PITCH],
  * in a cluster in the block that owns the row. */
-constexpr int PART_ROWS = CLUSTER ? BM / SPLIT : BM;
-
 __device__ inline void put_pair(u32 part, int slot, int row, int column, float x, float y)
 {
     u32 at = part + (u32)((slot * PART_ROWS + row % PART_ROWS) * PART_PITCH + column) * 4;
@@ -158,8 +159,10 @@ __device__ inline void put_pair(u32 part, int slot, int row, int column, float x
         asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(at), "f"(x), "f"(y) : "memory");
 }
 
-/* Everything around the products: multiply_all(loader, place) keeps sums in registers, put_all(part, place) stores them
- * by put_pair. */
+/* Everything around the products: multiply_all(loader, place, extras) keeps sums in registers, put_all(part, place)
+ * stores them by put_pair. */
+using extras_of_block = held_extras<PART_ROWS, THREADS>;
+
 template <typename M, typename H> __device__ inline void run_block(const arguments &x, M multiply_all, H put_all)
 {
     extern __shared__ uint4 shared[];
@@ -175,7 +178,8 @@ template <typename M, typename H> __device__ inline void run_block(const argumen
     const extents e(x);
     const place p(e.rows());
     load_bias<THREADS>(x, p);
-    multiply_all(loader(x, p, shared_address(room)), p);
+    extras_of_block extras;
+    multiply_all(loader(x, p, shared_address(room)), p, extras);
 #if __CUDA_ARCH__ >= 900
     if (CLUSTER) {
         cluster_wait(); /* all blocks have begun, so their memory is there */
@@ -190,5 +194,5 @@ template <typename M, typename H> __device__ inline void run_block(const argumen
         __syncthreads();
     }
     drain<PART_ROWS, THREADS>(x, p, e, (const float *)part, CLUSTER ? SPLIT * WK : WK,
-                              CLUSTER ? p.rank * PART_ROWS : 0);
+                              CLUSTER ? p.rank * PART_ROWS : 0, extras);
 }
