@@ -3,9 +3,9 @@
  * memory, by the way from the L2, or, with few warps, by latency: the larger counts, and a part of
  * the other.
  *
- * The constants are fitted to 1,120 candidates of seventeen layers on an H100 (docs/kernels/
- * conv_implicit_gemm.md): of the best eight by this model one is within 0.3 % of the fastest, the
- * very first within 6 %. Other devices differ by their SMs and shared memory alone. */
+ * The constants are fitted to 1,900 candidates of thirty layers on an H100 (docs/kernels/
+ * conv_implicit_gemm.md): of the best eight by this model one is within 3 % of the fastest, the
+ * very first within 12 %. Other devices differ by their SMs and shared memory alone. */
 #include <math.h>
 
 #include "gpu/contraction.h"
@@ -34,25 +34,25 @@ typedef struct constants {
 } constants;
 
 static const constants tensor_cores = {
-    .launch = 0.97,
-    .flops = 2.89e6,
-    .flops_tf32 = 0.976e6,
-    .shared = 0.887e6,
-    .l2 = 0.931e6,
-    .l2_all = 6.09e6,
-    .copy = 0.0017,
-    .step = 0.0802,
-    .step_factor = 0.00805,
+    .launch = 1.12,
+    .flops = 2.98e6,
+    .flops_tf32 = 0.538e6,
+    .shared = 0.223e6,
+    .l2 = 1.64e6,
+    .l2_all = 6.24e6,
+    .copy = 0.00156,
+    .step = 0.0818,
+    .step_factor = 0.00869,
     .first_byte = 0.786,
-    .sums = 0.11e6,
-    .piece = 0.122,
-    .long_ring = 0.242,
-    .waves_whole = 0.121,
-    .cluster = 0.033,
-    .cluster_part = 0.17,
-    .grid = 2.96,
-    .grid_part = 0.143,
-    .part_bytes = 16.3e3,
+    .sums = 0.109e6,
+    .piece = 0.0903,
+    .long_ring = 0.212,
+    .waves_whole = 0.102,
+    .cluster = 0.122,
+    .cluster_part = 0.306,
+    .grid = 2.82,
+    .grid_part = 0.265,
+    .part_bytes = 31.4e3,
 };
 
 /* conv_exact: the same ring, and float32 products on the ordinary cores. */
@@ -87,10 +87,10 @@ static const struct {
     double launch, load, product, piece;
 } stem = {.launch = 1.5, .load = 0.01, .product = 0.01, .piece = 0.1};
 
-/* A column's step of a row; bytes of w, of one SM. */
+/* A row's latency; bytes of w, and conversions and products of a warp, of one SM a microsecond. */
 static const struct {
-    double launch, step, bytes;
-} vector = {.launch = 1.4, .step = 0.01, .bytes = 40e3};
+    double launch, row, bytes, work;
+} vector = {.launch = 1.1, .row = 0.1, .bytes = 40e3, .work = 4000};
 
 typedef struct measure {
     const hone_gpu_contraction *p;
@@ -209,15 +209,17 @@ static double stem_us(const measure *x)
                                      stem.piece * t->bm * t->bn / 8 / x->threads);
 }
 
-/* w is read once, by as many warps as there are. */
+/* w is read once; each warp reads and converts all of a for its columns. */
 static double vector_us(const measure *x)
 {
     const hone_gpu_tile *t = x->t;
     const double steps = (double)((x->p->c + t->bk - 1) / t->bk), columns = (double)t->bn / t->wn;
-    const double bytes = steps * t->bk * t->bn * x->bytes;
+    const double elements = (double)t->bk / (32 * t->wk); /* of a lane's piece */
+    const double warps = HONE_MAX(x->blocks * t->wn * t->wk / x->device->n_sms, 1);
+    const double work = warps * steps * t->bm * elements * (2 + columns);
+    const double bytes = x->blocks * steps * t->bk * t->bn * x->bytes / x->device->n_sms;
 
-    return vector.launch +
-           x->waves * (vector.step * steps * columns * t->bm + x->together * bytes / vector.bytes);
+    return vector.launch + vector.row * t->bm + bytes / vector.bytes + work / vector.work;
 }
 
 double hone_gpu_tile_us(const hone_gpu_contraction *p, const hone_gpu_facts *device,
