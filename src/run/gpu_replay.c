@@ -1,5 +1,5 @@
-/* Replays: the graphs of all stretches for one combination of shapes, kept for the last few of them.
- * A run whose shapes and bindings are those of the one before needs nothing of this file. */
+/* Replays: the graphs of all stretches for one combination of shapes, kept for the last few of
+ * them. A run whose shapes and bindings are those of the one before needs nothing of this file. */
 #include "run/gpu.h"
 
 #include "cuda/stream.h"
@@ -60,13 +60,14 @@ static bool is_one_stretch(const hone_context *c)
 
 static bool wants_borders(const hone_context *c)
 {
-    bool can = is_one_stretch(c) && !c->is_timed;
+    bool can = is_one_stretch(c) && !c->is_timed, has_copies = false;
 
     for (uint32_t i = 0; i < hone_context_plan(c)->n_bindings; i++) {
         const hone_gpu_binding *b = &c->gpu->bindings[i];
+        has_copies = has_copies || b->is_copied;
         can = can && !(b->is_copied && b->shown_place == HONE_CUDA_PAGEABLE);
     }
-    return can;
+    return can && has_copies;
 }
 
 static void note_places(const hone_context *c, hone_gpu_replay *r)
@@ -112,7 +113,8 @@ static bool is_for(const hone_context *c, const hone_gpu_replay *r, bool has_bor
 static bool is_at(const hone_context *c, const hone_gpu_replay *r)
 {
     for (uint32_t i = 0; i < hone_context_plan(c)->n_bindings; i++)
-        if (r->used[i] != c->gpu->bindings[i].used || r->shown[i] != hone_gpu_shown(c, r->has_borders, i))
+        if (r->used[i] != c->gpu->bindings[i].used ||
+            r->shown[i] != hone_gpu_shown(c, r->has_borders, i))
             return false;
     return true;
 }
