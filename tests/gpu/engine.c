@@ -339,6 +339,46 @@ out:
     return st;
 }
 
+static hone_status record_run(void *user, CUstream stream)
+{
+    return hone_context_enqueue(user, stream);
+}
+
+/* An inference within a graph of the caller's: a stream that is captured takes it as it is. */
+static hone_status row_capture(subject *s, hone_context *c)
+{
+    buffers b = {0};
+    CUstream stream = NULL;
+    hone_cuda_graph *graph = NULL;
+    hone_cuda_exec *exec = NULL;
+    double worst = 0;
+    size_t n_nodes = 0;
+    hone_status st;
+
+    HONE_TRY_OUT(hone_cuda_stream_create(device, 0, &stream));
+    HONE_TRY_OUT(take(s, HONE_CUDA_DEVICE, &b));
+    HONE_TRY_OUT(load(&b, 2));
+    HONE_TRY_OUT(bind(c, &b));
+    HONE_TRY_OUT(hone_context_prepare(c));
+    if (!c->gpu->is_one_launch) {
+        SAW(s, "not one launch: nothing to capture");
+        goto out;
+    }
+    HONE_TRY_OUT(hone_cuda_graph_capture(device, stream, record_run, c, &graph));
+    HONE_TRY_OUT(hone_cuda_graph_size(graph, &n_nodes));
+    HONE_TRY_OUT(hone_cuda_exec_create(graph, stream, &exec));
+    HONE_TRY_OUT(hone_cuda_exec_launch(exec, stream));
+    HONE_TRY_OUT(hone_cuda_stream_wait(device, stream));
+    HONE_TRY_OUT(check(&b, 2, &worst));
+    SAW(s, "a graph of %zu nodes", n_nodes);
+out:
+    hone_cuda_exec_destroy(exec);
+    hone_cuda_graph_destroy(graph);
+    drop(&b);
+    hone_cuda_stream_destroy(device, stream);
+    return st;
+}
+
 /* Hash of all outputs after a run. */
 static hone_status bits_of(subject *s, hone_context *c, int seed, uint64_t *out)
 {
@@ -641,8 +681,9 @@ typedef struct row {
 
 static const row rows[] = {
     {"answers", row_answers}, {"bindings", row_bindings}, {"moving", row_moving},
-    {"bits", row_bits},       {"profile", row_profile},   {"edges", row_edges},
-    {"steady", row_steady},   {"streams", row_streams},   {"load", row_load},
+    {"capture", row_capture}, {"bits", row_bits},         {"profile", row_profile},
+    {"edges", row_edges},     {"steady", row_steady},     {"streams", row_streams},
+    {"load", row_load},
 };
 
 /* ---- main ------------------------------------------------------------------------------------ */
