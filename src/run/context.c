@@ -205,7 +205,7 @@ size_t hone_context_memory(const hone_engine *engine, const hone_context_options
     return plan_layout(engine, &o, &l) == HONE_OK ? l.total : 0;
 }
 
-/* Strings that no step has written are empty, not whatever the memory held. */
+/* Strings that nobody has written are empty, not whatever the memory held. */
 static void clear_strings(hone_context *c)
 {
     const hone_plan *p = hone_context_plan(c);
@@ -214,7 +214,8 @@ static void clear_strings(hone_context *c)
         const hone_plan_value *v = &p->values[i];
         if (v->dtype == HONE_STRING && v->storage == HONE_STORAGE_ARENA)
             memset(c->arena + v->offset, 0, v->room);
-        if (v->dtype == HONE_STRING && v->storage == HONE_STORAGE_OUTPUT &&
+        if (v->dtype == HONE_STRING &&
+            (v->storage == HONE_STORAGE_INPUT || v->storage == HONE_STORAGE_OUTPUT) &&
             c->slots[v->offset].lent)
             memset(c->slots[v->offset].lent, 0, c->slots[v->offset].lent_size);
     }
