@@ -4,7 +4,7 @@
  * The block's warps are WM along the queries and WN along the keys. Tiles of BN keys and their values come through a
  * ring of STAGES slots; where that holds all of them, everything is requested at once and nothing is ever rescaled.
  * Each warp keeps the largest score, the sum of weights and the weighted values of its own keys (online softmax), and
- * the WN parts meet at the end in one order: no barrier stands between the two products. With one sequence a layer is
+ * the WN parts meet at the end in one order; until then only the WM warps that share keys wait for one another. With one sequence a layer is
  * all latency, and many blocks of 16 queries whose keys are spread over the warps are what fills the device.
  *
  * float32 operands are rounded to tf32. A weight's place in the fragment of the second product is its place in that of
@@ -24,9 +24,11 @@ constexpr int STEPS = (D + 2 * LANES - 1) / (2 * LANES), V_STEPS = (DV + 2 * LAN
 constexpr int OT = V_STEPS * LANES / 4; /* fragments of an answer */
 constexpr int PITCH = (2 * STEPS + 1) * 16, V_PITCH = (2 * V_STEPS + 1) * 16; /* bytes of a row */
 constexpr int TILES = (KEYS + BN - 1) / BN;
-constexpr int K_AT = BM * PITCH, V_AT = K_AT + STAGES * BN * PITCH, END = V_AT + STAGES * BN * V_PITCH;
-constexpr int PART_PITCH = OT * 8 + 8, PART_BYTES = WN * BM * (PART_PITCH + 2) * 4; /* with a row's stats */
-constexpr int PART_AT = PART_BYTES <= V_AT ? 0 : END; /* over queries and keys, when all have read them */
+/* Each of the WN groups of warps has its own shared memory: queries, keys, values. */
+constexpr int K_AT = BM * PITCH, V_AT = K_AT + STAGES * KN * PITCH, GROUP_BYTES = V_AT + STAGES * KN * V_PITCH;
+constexpr int PART_PITCH = OT * 8 + 8, PART_BYTES = BM * (PART_PITCH + 2) * 4; /* with the rows' stats */
+constexpr bool IS_OVER = PART_BYTES <= V_AT; /* the part lies over queries and keys, when all have read them */
+constexpr int PART_AT = IS_OVER ? 0 : WN * GROUP_BYTES, PART_STEP = IS_OVER ? GROUP_BYTES : PART_BYTES;
 constexpr bool IS_KEPT = MT * STEPS <= 16;             /* the queries stay in registers */
 /* Nothing but a positive scale is between a product and its weight: the scale is then part of the exponent's. */
 constexpr bool IS_PLAIN = (!HAS_MASK || sizeof(TM) == 1) && SOFTCAP == 0 && SCALE > 0;
@@ -37,59 +39,75 @@ constexpr int BIAS_ROWS = HAS_MASK ? (mask_at(2) == 0 ? 1 : MT * 2) : 0;
 static_assert(BM % (16 * WM) == 0 && BN % (16 * WN) == 0, "a warp's tile is at least 16 x 16");
 static_assert(D % LANES == 0 && DV % LANES == 0, "rows are multiples of 16 bytes");
 
+extern __shared__ uint4 shared[];
+
 struct warp {
     int m, n, lane;
     __device__ warp() : m(threadIdx.x / 32 % WM), n(threadIdx.x / 32 / WM), lane(threadIdx.x % 32)
     {
     }
+    /* A barrier of the group's warps. */
+    __device__ void meet() const
+    {
+        if constexpr (WM == 1)
+            __syncwarp();
+        else if constexpr (WN == 1)
+            __syncthreads();
+        else
+            asm volatile("bar.sync %0, %1;" ::"r"(n + 1), "n"(32 * WM) : "memory");
+    }
 };
 
 /* ---- copies ---- */
 
-/* ROWS rows from `first` to shared memory; rows from `end` on and chunks behind the head become zeros. */
-template <int ROWS, int ENTRIES, typename F> __device__ inline void copy_rows(u32 to, int first, int end, F row_at)
+/* ROWS rows from `first` to shared memory by the threads of a group; rows from `end` on and chunks behind the head
+ * become zeros. */
+template <int ROWS, int ENTRIES, typename F>
+__device__ inline void copy_rows(u32 to, int first, int end, const warp &me, F row_at)
 {
     constexpr int CHUNKS = ENTRIES / LANES, PADDED = (CHUNKS + 1) / 2 * 2;
 #pragma unroll
-    for (int i = 0; i < (ROWS * PADDED + THREADS - 1) / THREADS; i++) {
-        const int item = threadIdx.x + i * THREADS, row = item / PADDED, c = item % PADDED;
+    for (int i = 0; i < (ROWS * PADDED + 32 * WM - 1) / (32 * WM); i++) {
+        const int item = me.m * 32 + me.lane + i * 32 * WM, row = item / PADDED, c = item % PADDED;
         const bool is_there = first + row < end && (CHUNKS == PADDED || c < CHUNKS);
-        if (ROWS * PADDED % THREADS == 0 || row < ROWS)
+        if (ROWS * PADDED % (32 * WM) == 0 || row < ROWS)
             copy16(to + (u32)(row * (PADDED + 1) + c) * 16, row_at(is_there ? first + row : 0) + (is_there ? c * LANES : 0),
                    is_there);
     }
 }
 
-/* Tile numbers count from the block's first; those from `count` on are empty groups. */
+/* A group's keys of the tiles. Tile numbers count from the block's first; those from `count` on are empty. */
 struct ring {
     const place &p;
-    u32 at;
-    int first_tile, count;
+    const warp &me;
+    u32 at; /* the group's shared memory */
+    int first, count;
 
-    __device__ ring(const place &p, u32 at) : p(p), at(at)
+    __device__ ring(const place &p, const warp &me, u32 shared) : p(p), me(me), at(shared + me.n * GROUP_BYTES)
     {
-        first_tile = p.begin() / BN;
-        count = max((p.end(BM) + BN - 1) / BN - first_tile, 0);
+        first = p.begin() / BN * BN + me.n * KN;
+        const int left = p.end(BM) - first;
+        count = TILES == 1 ? left > 0 : max((left + BN - 1) / BN, 0);
     }
     __device__ int key_of(int tile) const
     {
-        return (first_tile + tile) * BN;
+        return first + tile * BN;
     }
     __device__ void load_q() const
     {
-        copy_rows<BM, D>(at, p.first, SQ, [&](int row) { return p.q + row * (int)q_at(3); });
+        copy_rows<BM, D>(at, p.first, SQ, me, [&](int row) { return p.q + row * (int)q_at(3); });
     }
     __device__ void load_k(int tile) const
     {
         if (tile < count)
-            copy_rows<BN, D>(at + K_AT + tile % STAGES * (BN * PITCH), key_of(tile), p.limit,
+            copy_rows<KN, D>(at + K_AT + tile % STAGES * (KN * PITCH), key_of(tile), p.limit, me,
                              [&](int token) { return p.key(token); });
         copy_commit();
     }
     __device__ void load_v(int tile) const
     {
         if (tile < count)
-            copy_rows<BN, DV>(at + V_AT + tile % STAGES * (BN * V_PITCH), key_of(tile), p.limit,
+            copy_rows<KN, DV>(at + V_AT + tile % STAGES * (KN * V_PITCH), key_of(tile), p.limit, me,
                               [&](int token) { return p.value(token); });
         copy_commit();
     }
@@ -349,20 +367,31 @@ __device__ inline void multiply_values(answers &to, const float (&s)[MT][NT][4],
 
 /* ---- the end: WN parts become one ---- */
 
-__device__ inline void hand_over(answers &from, float *part, const warp &me)
+__device__ inline float *part_of(int group)
 {
-    float2 *stats = (float2 *)(part + WN * BM * PART_PITCH);
+    return (float *)((char *)shared + PART_AT + group * PART_STEP);
+}
+
+/* Largest score and sum of a row. */
+__device__ inline float2 *stats_of(int group)
+{
+    return (float2 *)(part_of(group) + BM * PART_PITCH);
+}
+
+__device__ inline void hand_over(answers &from, const warp &me)
+{
+    float *const part = part_of(me.n);
 
 #pragma unroll
     for (int i = 0; i < MT; i++)
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            const int row = me.n * BM + (me.m * MT + i) * 16 + half * 8 + me.lane / 4;
+            const int row = (me.m * MT + i) * 16 + half * 8 + me.lane / 4;
             float sum = from.sum[i][half];
             sum += __shfl_xor_sync(0xffffffffu, sum, 1);
             sum += __shfl_xor_sync(0xffffffffu, sum, 2);
             if (me.lane % 4 == 0)
-                stats[row] = {from.most[i][half], sum};
+                stats_of(me.n)[row] = {from.most[i][half], sum};
 #pragma unroll
             for (int n = 0; n < OT; n++)
                 *(float2 *)(part + row * PART_PITCH + n * 8 + me.lane % 4 * 2) = {from.o[i][n][half * 2],
@@ -370,10 +399,9 @@ __device__ inline void hand_over(answers &from, float *part, const warp &me)
         }
 }
 
-__device__ inline void combine(const place &p, const float *part)
+__device__ inline void combine(const place &p)
 {
     constexpr int PIECES = DV / LANES;
-    const float2 *stats = (const float2 *)(part + WN * BM * PART_PITCH);
 
 #pragma unroll
     for (int i = 0; i < (BM * PIECES + THREADS - 1) / THREADS; i++) {
@@ -383,13 +411,13 @@ __device__ inline void combine(const place &p, const float *part)
         float most = -infinity(), sum = 0, v[LANES] = {};
 #pragma unroll
         for (int n = 0; n < WN; n++)
-            most = fmaxf(most, stats[n * BM + row].x);
+            most = fmaxf(most, stats_of(n)[row].x);
 #pragma unroll
         for (int n = 0; n < WN; n++) {
-            const float2 s = stats[n * BM + row];
+            const float2 s = stats_of(n)[row];
             const float by = weight_of(s.x, base_of(most));
             float o[LANES];
-            load_pack<LANES, 1>(o, part + (n * BM + row) * PART_PITCH + c);
+            load_pack<LANES, 1>(o, part_of(n) + row * PART_PITCH + c);
             sum += s.y * by;
 #pragma unroll
             for (int k = 0; k < LANES; k++)
@@ -407,7 +435,7 @@ __device__ inline void combine(const place &p, const float *part)
 
 __device__ inline void attend(answers &to, const ring &from, const place &p, const warp &me)
 {
-    const int row = p.first + me.m * MT * 16 + me.lane / 4, column = me.n * KN + me.lane % 4 * 2;
+    const int query = p.first + me.m * MT * 16 + me.lane / 4;
     queries q(from.at, me);
 
     from.load_q();
@@ -417,32 +445,32 @@ __device__ inline void attend(answers &to, const ring &from, const place &p, con
         from.load_v(i);
     }
     for (int tile = 0; tile < from.count; tile++) {
-        const u32 slot = tile % STAGES;
+        const int slot = tile % STAGES, key = from.key_of(tile) + me.lane % 4 * 2;
         float s[MT][NT][4] = {};
         biases b;
-        b.load(p, row, from.key_of(tile) + column);
+        b.load(p, query, key);
         if (tile == 0) {
             copy_wait<2 * STAGES - 1>();
-            __syncthreads();
+            me.meet();
             q.keep();
         } else { /* all have used the last tile's values */
             copy_wait<2 * STAGES - 2>();
-            __syncthreads();
+            me.meet();
             from.load_v(tile + STAGES - 1);
         }
-        multiply_keys(s, q, from.at + K_AT + (slot * BN + me.n * KN) * PITCH, me);
+        multiply_keys(s, q, from.at + K_AT + slot * (KN * PITCH), me);
         finish_scores(s, b);
-        if (is_cut(p, row, from.key_of(tile) + column, me))
-            hide_scores(s, p, row, from.key_of(tile) + column);
+        if (is_cut(p, query, key, me))
+            hide_scores(s, p, query, key);
         to.soften(s);
         copy_wait<2 * STAGES - 2>();
-        __syncthreads(); /* all have used this tile's keys */
+        me.meet(); /* all have used this tile's keys */
         from.load_k(tile + STAGES);
-        multiply_values(to, s, from.at + V_AT + (slot * BN + me.n * KN) * V_PITCH, me, T());
+        multiply_values(to, s, from.at + V_AT + slot * (KN * V_PITCH), me, T());
     }
     copy_wait<0>();
-    if (from.count == 0) /* the parts go where queries may still arrive */
-        __syncthreads();
+    if (from.count == 0) /* the part goes where queries may still arrive */
+        me.meet();
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
@@ -450,8 +478,6 @@ extern "C" __global__ void __launch_bounds__(THREADS)
               const T *past_v)
 {
     const arguments x = {q, k, v, y, mask, lengths, past_k, past_v};
-    extern __shared__ uint4 shared[];
-    float *part = (float *)((char *)shared + PART_AT);
 
     let_successor_begin();
     place p(x, BM);
@@ -459,8 +485,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     wait_for_predecessor();
     p.read_length(x);
     answers all;
-    attend(all, ring(p, shared_address(shared)), p, me);
-    hand_over(all, part, me);
+    attend(all, ring(p, me, shared_address(shared)), p, me);
+    hand_over(all, me);
     __syncthreads();
-    combine(p, part);
+    combine(p);
 }
