@@ -39,6 +39,8 @@ static int threads_to_try(const hone_lower *lower, const lines *l, int v, int ou
         n = add_threads(out, n, 32);
     if (l->n > (int64_t)KEPT * best)
         n = add_threads(out, n, full);
+    else if (l->n / v <= 256) /* a pack to a thread */
+        n = add_threads(out, n, (int)(l->n / v + 31) / 32 * 32);
     for (int t = best; t >= 32 && n < 5; t /= 2)
         n = add_threads(out, n, t);
     return n;
@@ -125,6 +127,7 @@ static void offer_norm(hone_lower *lower, const norm *m)
         hone_knob_bool(c, "HAS_BIAS", bias != NULL);
         hone_knob_int(c, "SPAN", m->span);
         hone_knob_int(c, "GROUPS", m->groups);
+        hone_knob_bool(c, "ARE_CONSTANT", lower->in[1]->data && (!bias || bias->data));
         hone_candidate_out(c, 0);
         hone_candidate_in(c, 0);
         hone_candidate_in(c, 1);

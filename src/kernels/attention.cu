@@ -437,7 +437,9 @@ __device__ inline void attend(answers &to, const ring &from, const place &p, con
 {
     const int query = p.first + me.m * MT * 16 + me.lane / 4;
     queries q(from.at, me);
+    biases b;
 
+    b.load(p, query, from.key_of(0) + me.lane % 4 * 2); /* before the copies, whose answers it would wait for */
     from.load_q();
 #pragma unroll
     for (int i = 0; i < STAGES; i++) {
@@ -447,8 +449,8 @@ __device__ inline void attend(answers &to, const ring &from, const place &p, con
     for (int tile = 0; tile < from.count; tile++) {
         const int slot = tile % STAGES, key = from.key_of(tile) + me.lane % 4 * 2;
         float s[MT][NT][4] = {};
-        biases b;
-        b.load(p, query, key);
+        if (tile > 0)
+            b.load(p, query, key);
         if (tile == 0) {
             copy_wait<2 * STAGES - 1>();
             me.meet();

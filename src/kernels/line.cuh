@@ -47,8 +47,8 @@ struct line {
         }
     }
 
-    /* f(index of the first, V values), for this thread's packs in their order. */
-    template <typename F> __device__ void each(F f)
+    /* f(round, index of the first, V values), for this thread's packs in their order. */
+    template <typename F> __device__ void each_round(F f)
     {
 #pragma unroll IS_KEPT ? PER_THREAD : 4
         for (int j = 0; j < PER_THREAD; j++) {
@@ -56,13 +56,18 @@ struct line {
             if (at >= N)
                 continue;
             if constexpr (IS_KEPT) {
-                f(at, kept[j]);
+                f(j, at, kept[j]);
             } else {
                 float x[V];
                 load_pack<V, 1>(x, from + at);
-                f(at, x);
+                f(j, at, x);
             }
         }
+    }
+
+    template <typename F> __device__ void each(F f)
+    {
+        each_round([&](int, int at, float(&v)[V]) { f(at, v); });
     }
 };
 
