@@ -204,11 +204,10 @@ static int64_t shared_of(const job *j, const tile *t)
     const int64_t steps = (j->q.size + 2 * lanes - 1) / (2 * lanes);
     const int64_t v_steps = (j->v.size + 2 * lanes - 1) / (2 * lanes);
     const int64_t keys = (int64_t)t->stages * t->bn / t->wn; /* of a group of warps */
-    const int64_t front = (t->bm + keys) * (2 * steps + 1) * 16;
-    const int64_t group = front + keys * (2 * v_steps + 1) * 16;
+    const int64_t group = keys * (2 * steps + 2 * v_steps + 2) * 16;
     const int64_t part = (int64_t)t->bm * (v_steps * lanes * 2 + 10) * 4;
 
-    return t->wn * (group + (part <= front ? 0 : part));
+    return t->bm * (2 * steps + 1) * 16 + t->wn * (group + (part <= group ? 0 : part));
 }
 
 /* float32 registers that a thread needs for scores, answers, queries and mask. */

@@ -24,12 +24,12 @@ constexpr int STEPS = (D + 2 * LANES - 1) / (2 * LANES), V_STEPS = (DV + 2 * LAN
 constexpr int OT = V_STEPS * LANES / 4; /* fragments of an answer */
 constexpr int PITCH = (2 * STEPS + 1) * 16, V_PITCH = (2 * V_STEPS + 1) * 16; /* bytes of a row */
 constexpr int TILES = (KEYS + BN - 1) / BN;
-/* Each of the WN groups of warps has its own shared memory: queries, keys, values. */
-constexpr int K_AT = BM * PITCH, V_AT = K_AT + STAGES * KN * PITCH, GROUP_BYTES = V_AT + STAGES * KN * V_PITCH;
+/* The block's queries, then of each of the WN groups of warps its keys and values. */
+constexpr int SLOTS_AT = BM * PITCH, V_AT = STAGES * KN * PITCH, GROUP_BYTES = V_AT + STAGES * KN * V_PITCH;
 constexpr int PART_PITCH = OT * 8 + 8, PART_BYTES = BM * (PART_PITCH + 2) * 4; /* with the rows' stats */
-constexpr bool IS_OVER = PART_BYTES <= V_AT; /* the part lies over queries and keys, when all have read them */
-constexpr int PART_AT = IS_OVER ? 0 : WN * GROUP_BYTES, PART_STEP = IS_OVER ? GROUP_BYTES : PART_BYTES;
-constexpr bool IS_KEPT = MT * STEPS <= 16;             /* the queries stay in registers */
+constexpr bool IS_OVER = PART_BYTES <= GROUP_BYTES; /* a part lies over keys and values, when all have read them */
+constexpr int PART_AT = SLOTS_AT + (IS_OVER ? 0 : WN * GROUP_BYTES), PART_STEP = IS_OVER ? GROUP_BYTES : PART_BYTES;
+constexpr bool IS_KEPT = MT * STEPS <= 8; /* the queries stay in registers */
 /* Nothing but a positive scale is between a product and its weight: the scale is then part of the exponent's. */
 constexpr bool IS_PLAIN = (!HAS_MASK || sizeof(TM) == 1) && SOFTCAP == 0 && SCALE > 0;
 constexpr float LOG2E = 1.4426950408889634f, UNIT = IS_PLAIN ? SCALE * LOG2E : LOG2E;
@@ -60,30 +60,65 @@ struct warp {
 
 /* ---- copies ---- */
 
-/* ROWS rows from `first` to shared memory by the threads of a group; rows from `end` on and chunks behind the head
- * become zeros. */
-template <int ROWS, int ENTRIES, typename F>
-__device__ inline void copy_rows(u32 to, int first, int end, const warp &me, F row_at)
-{
-    constexpr int CHUNKS = ENTRIES / LANES, PADDED = (CHUNKS + 1) / 2 * 2;
-#pragma unroll
-    for (int i = 0; i < (ROWS * PADDED + 32 * WM - 1) / (32 * WM); i++) {
-        const int item = me.m * 32 + me.lane + i * 32 * WM, row = item / PADDED, c = item % PADDED;
-        const bool is_there = first + row < end && (CHUNKS == PADDED || c < CHUNKS);
-        if (ROWS * PADDED % (32 * WM) == 0 || row < ROWS)
-            copy16(to + (u32)(row * (PADDED + 1) + c) * 16, row_at(is_there ? first + row : 0) + (is_there ? c * LANES : 0),
-                   is_there);
+/* Copies ROWS rows of ENTRIES to shared memory by N threads. Rows are STEP elements apart: all addresses are constants
+ * away from a thread's first, which is known before the predecessor has ended; finding them is what would take the
+ * time. With STEP 0 each row's address is asked for. */
+template <int ROWS, int ENTRIES, int N, int STEP> struct copier {
+    static constexpr int CHUNKS = ENTRIES / LANES, PADDED = (CHUNKS + 1) / 2 * 2;
+    static constexpr bool IS_REGULAR = STEP > 0 && N % PADDED == 0;
+    static constexpr int ROWS_APART = IS_REGULAR ? N / PADDED : 1; /* of a thread's copies */
+    const T *start;
+    u32 to;
+    int thread;
+
+    /* from: of row 0. */
+    __device__ copier(u32 to, const T *from, int thread) : start(from), to(to), thread(thread)
+    {
+        if constexpr (IS_REGULAR) {
+            start += thread / PADDED * STEP + thread % PADDED * LANES;
+            this->to += (u32)(thread / PADDED * (PADDED + 1) + thread % PADDED) * 16;
+        }
     }
-}
+
+    /* Rows from `first` on, `offset` bytes behind the place; from `end` on they become zeros, as do chunks behind the
+     * head. row_at: a row's address. */
+    template <bool ARE_THERE, typename F> __device__ void copy(u32 offset, int first, int end, F row_at) const
+    {
+#pragma unroll
+        for (int i = 0; i < (ROWS * PADDED + N - 1) / N; i++) {
+            const int item = thread + i * N, c = IS_REGULAR ? thread % PADDED : item % PADDED;
+            const int row = IS_REGULAR ? thread / PADDED + i * ROWS_APART : item / PADDED;
+            const bool is_there = (ARE_THERE || first + row < end) && (CHUNKS == PADDED || c < CHUNKS);
+            if (ROWS * PADDED % N != 0 && row >= ROWS)
+                continue;
+            if constexpr (IS_REGULAR)
+                copy16(to + offset + i * ROWS_APART * (PADDED + 1) * 16,
+                       start + (i64)first * STEP + i * ROWS_APART * STEP, is_there);
+            else
+                copy16(to + offset + (u32)(row * (PADDED + 1) + c) * 16,
+                       row_at(is_there ? first + row : 0) + (is_there ? c * LANES : 0), is_there);
+        }
+    }
+};
 
 /* A group's keys of the tiles. Tile numbers count from the block's first; those from `count` on are empty. */
 struct ring {
+    static constexpr bool ARE_THERE = KEYS % BN == 0 && !HAS_LENGTHS && RIGHT < 0;
     const place &p;
     const warp &me;
-    u32 at; /* the group's shared memory */
+    u32 at; /* the group's slots in shared memory */
+    copier<KN, D, 32 * WM, PAST ? 0 : (int)k_at(3)> keys;
+    copier<KN, DV, 32 * WM, PAST ? 0 : (int)v_at(3)> values;
     int first, count;
 
-    __device__ ring(const place &p, const warp &me, u32 shared) : p(p), me(me), at(shared + me.n * GROUP_BYTES)
+    __device__ ring(const place &p, const warp &me)
+        : p(p), me(me), at(shared_address(shared) + SLOTS_AT + me.n * GROUP_BYTES),
+          keys(at, p.k, me.m * 32 + me.lane),
+          values(at + V_AT, p.v, me.m * 32 + me.lane)
+    {
+    }
+    /* When the number of keys is known. */
+    __device__ void begin()
     {
         first = p.begin() / BN * BN + me.n * KN;
         const int left = p.end(BM) - first;
@@ -93,22 +128,18 @@ struct ring {
     {
         return first + tile * BN;
     }
-    __device__ void load_q() const
-    {
-        copy_rows<BM, D>(at, p.first, SQ, me, [&](int row) { return p.q + row * (int)q_at(3); });
-    }
     __device__ void load_k(int tile) const
     {
         if (tile < count)
-            copy_rows<KN, D>(at + K_AT + tile % STAGES * (KN * PITCH), key_of(tile), p.limit, me,
-                             [&](int token) { return p.key(token); });
+            keys.copy<ARE_THERE>(tile % STAGES * (KN * PITCH), key_of(tile), p.limit,
+                                 [&](int token) { return p.key(token); });
         copy_commit();
     }
     __device__ void load_v(int tile) const
     {
         if (tile < count)
-            copy_rows<KN, DV>(at + V_AT + tile % STAGES * (KN * V_PITCH), key_of(tile), p.limit, me,
-                              [&](int token) { return p.value(token); });
+            values.copy<ARE_THERE>(tile % STAGES * (KN * V_PITCH), key_of(tile), p.limit,
+                                   [&](int token) { return p.value(token); });
         copy_commit();
     }
 };
@@ -119,8 +150,8 @@ struct queries {
     u32 f[IS_KEPT ? STEPS : 1][MT][4];
     u32 at;
 
-    __device__ queries(u32 shared, const warp &me)
-        : at(shared + (u32)(me.m * MT * 16 + me.lane % 16) * PITCH + me.lane / 16 * 16)
+    __device__ explicit queries(const warp &me)
+        : at(shared_address(shared) + (u32)(me.m * MT * 16 + me.lane % 16) * PITCH + me.lane / 16 * 16)
     {
     }
     __device__ void load(u32 (&to)[MT][4], int step) const
@@ -239,6 +270,13 @@ __device__ inline float exp2_of(float x)
 {
     float y;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+__device__ inline float reciprocal_of(float x)
+{
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
 
@@ -367,6 +405,15 @@ __device__ inline void multiply_values(answers &to, const float (&s)[MT][NT][4],
 
 /* ---- the end: WN parts become one ---- */
 
+template <typename U> __device__ inline u32 word_of(const float *v, float by, U)
+{
+    return pair_of(v[0] * by, v[1] * by, U());
+}
+__device__ inline u32 word_of(const float *v, float by, float)
+{
+    return __float_as_uint(v[0] * by);
+}
+
 __device__ inline float *part_of(int group)
 {
     return (float *)((char *)shared + PART_AT + group * PART_STEP);
@@ -423,44 +470,31 @@ __device__ inline void combine(const place &p)
             for (int k = 0; k < LANES; k++)
                 v[k] += o[k] * by;
         }
-        const float by = sum == 0 ? 0 : 1 / sum;
+        const float by = sum == 0 ? 0 : reciprocal_of(sum);
+        u32 words[4];
 #pragma unroll
-        for (int k = 0; k < LANES; k++)
-            v[k] *= by;
-        store_pack<LANES>(p.y + (i64)(p.first + row) * y_at(3) + c, v);
+        for (int k = 0; k < 4; k++)
+            words[k] = word_of(v + k * LANES / 4, by, T());
+        store16(p.y + (p.first + row) * (int)y_at(3) + c, words);
     }
 }
 
 /* ---- all of it ---- */
 
-__device__ inline void attend(answers &to, const ring &from, const place &p, const warp &me)
+__device__ inline void attend(answers &to, const ring &from, queries &q, biases &b, const place &p, const warp &me)
 {
     const int query = p.first + me.m * MT * 16 + me.lane / 4;
-    queries q(from.at, me);
-    biases b;
 
-    b.load(p, query, from.key_of(0) + me.lane % 4 * 2); /* before the copies, whose answers it would wait for */
-    from.load_q();
-#pragma unroll
-    for (int i = 0; i < STAGES; i++) {
-        from.load_k(i);
-        from.load_v(i);
-    }
     for (int tile = 0; tile < from.count; tile++) {
         const int slot = tile % STAGES, key = from.key_of(tile) + me.lane % 4 * 2;
         float s[MT][NT][4] = {};
-        if (tile > 0)
+        if (tile > 0) {
             b.load(p, query, key);
-        if (tile == 0) {
-            copy_wait<2 * STAGES - 1>();
-            me.meet();
-            q.keep();
-        } else { /* all have used the last tile's values */
             copy_wait<2 * STAGES - 2>();
-            me.meet();
+            me.meet(); /* all have used the last tile's values */
             from.load_v(tile + STAGES - 1);
         }
-        multiply_keys(s, q, from.at + K_AT + slot * (KN * PITCH), me);
+        multiply_keys(s, q, from.at + slot * (KN * PITCH), me);
         finish_scores(s, b);
         if (is_cut(p, query, key, me))
             hide_scores(s, p, query, key);
@@ -471,8 +505,7 @@ __device__ inline void attend(answers &to, const ring &from, const place &p, con
         multiply_values(to, s, from.at + V_AT + slot * (KN * V_PITCH), me, T());
     }
     copy_wait<0>();
-    if (from.count == 0) /* the part goes where queries may still arrive */
-        me.meet();
+    me.meet(); /* the part goes where keys and values were */
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
@@ -480,14 +513,32 @@ extern "C" __global__ void __launch_bounds__(THREADS)
               const T *past_v)
 {
     const arguments x = {q, k, v, y, mask, lengths, past_k, past_v};
+    constexpr int Q_STEP = (int)q_at(3);
 
     let_successor_begin();
     place p(x, BM);
     const warp me;
-    wait_for_predecessor();
-    p.read_length(x);
+    ring from(p, me);
+    const copier<BM, D, THREADS, Q_STEP> rows(shared_address(shared), p.q, threadIdx.x);
+    queries own(me);
+    biases b;
     answers all;
-    attend(all, ring(p, me, shared_address(shared)), p, me);
+    const TM *const bias_rows = p.mask + (HAS_MASK ? (i64)min(p.first + me.m * MT * 16 + me.lane / 4, SQ - 1) * mask_at(2) : 0);
+    wait_for_predecessor((u64)rows.start | (u64)from.keys.start | (u64)from.values.start | (u64)bias_rows | rows.to | from.keys.to | from.values.to);
+    p.read_length(x);
+    from.begin();
+    /* Before the copies, whose answers it would wait for. */
+    b.load(p, p.first + me.m * MT * 16 + me.lane / 4, from.key_of(0) + me.lane % 4 * 2);
+    rows.copy<SQ % BM == 0>(0, p.first, SQ, [&](int row) { return p.q + row * Q_STEP; });
+#pragma unroll
+    for (int i = 0; i < STAGES; i++) {
+        from.load_k(i);
+        from.load_v(i);
+    }
+    copy_wait<2 * STAGES - 1>();
+    __syncthreads();
+    own.keep();
+    attend(all, from, own, b, p, me);
     hand_over(all, me);
     __syncthreads();
     combine(p);

@@ -15,12 +15,28 @@ __device__ inline void wait_for_predecessor()
 #endif
 }
 
+/* The same, once `known` (not 0) is: the assembler would wait first and compute afterwards. Addresses go in here, so that
+ * they are found while the predecessor ends. */
+__device__ inline void wait_for_predecessor(u64 known)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("{\n.reg .pred p;\nsetp.ne.u64 p, %0, 0;\n@p griddepcontrol.wait;\n}" ::"l"(known) : "memory");
+#endif
+}
+
 /* The successor may begin what does not depend on this kernel. */
 __device__ inline void let_successor_begin()
 {
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 #endif
+}
+
+/* 16 bytes in one store. */
+__device__ inline void store16(void *to, const u32 (&w)[4])
+{
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]), "r"(w[2]), "r"(w[3])
+                 : "memory");
 }
 
 #if __CUDA_ARCH__ >= 800

@@ -152,9 +152,19 @@ template <int V, i64 STEP, typename T> __device__ inline void load_pack(float (&
 
 template <int V, typename T> __device__ inline void store_pack(T *p, const float (&x)[V])
 {
-    decltype(pack<V, T>::in) all;
+    constexpr int BYTES = V * sizeof(T);
+    union {
+        decltype(pack<V, T>::in) all;
+        uint4 words[BYTES % 16 == 0 ? BYTES / 16 : 1]; /* else they would be stored by fours */
+    };
 #pragma unroll
     for (int v = 0; v < V; v++)
         from_float(x[v], all.e[v]);
-    *(decltype(pack<V, T>::in) *)p = all;
+    if constexpr (BYTES % 16 == 0) {
+#pragma unroll
+        for (int i = 0; i < BYTES / 16; i++)
+            ((uint4 *)p)[i] = words[i];
+    } else {
+        *(decltype(pack<V, T>::in) *)p = all;
+    }
 }
