@@ -3,6 +3,7 @@
  * rank 3 and 4 are the same thing here. The present is copied beside it, by parts of their own.
  * Scores as an output are left to the CPU. */
 #include <math.h>
+#include <string.h>
 
 #include "gpu/lower.h"
 
@@ -184,19 +185,52 @@ static void add_launch(hone_candidate *c, const hone_lower *lower, const job *j,
 
 /* ---- tensor cores ---- */
 
-/* As attention.cu has them. bn 0: all keys. */
+/* A tile as attention.cu has it. */
 typedef struct tile {
     int bm, bn, wm, wn, stages;
-    bool is_last_resort; /* offered where nothing else is */
+    int blocks; /* that an SM shall hold at least */
 } tile;
 
-static const tile tiles[] = {
-    {16, 0, 1, 4, 1, false},   {32, 0, 2, 4, 1, false},   {16, 0, 1, 8, 1, false},
-    {32, 0, 2, 8, 1, false},   {64, 0, 4, 2, 1, false},   {64, 64, 4, 1, 2, false},
-    {128, 64, 8, 1, 2, false}, {128, 64, 4, 1, 2, false}, {16, 128, 1, 4, 2, false},
-    {16, 256, 1, 8, 2, false}, {32, 128, 2, 4, 2, false}, {64, 128, 4, 2, 2, false},
-    {64, 32, 4, 1, 1, true},   {16, 32, 1, 2, 1, true},
+/* What tiles are made of: at most so many queries and keys a tile, in even parts; bn 0: all keys.
+ * wn 0: 32 keys a warp. */
+typedef struct form {
+    int bm, bn, wn, blocks;
+} form;
+
+/* By measurement (docs/kernels/attention.md), best first, for: the blocks of all that there is fit
+ * onto the device at once; some times over; many times. */
+enum {
+    FORMS = 8,
+    SIZES = 3
 };
+static const form forms[SIZES][FORMS] = {
+    {{32, 0, 2, 1},
+     {64, 0, 1, 1},
+     {16, 0, 4, 1},
+     {32, 0, 0, 1},
+     {16, 0, 0, 1},
+     {64, 0, 2, 1},
+     {16, 256, 8, 1},
+     {16, 128, 4, 1}},
+    {{128, 128, 1, 1},
+     {64, 0, 2, 2},
+     {64, 128, 1, 3},
+     {208, 0, 1, 1},
+     {64, 64, 1, 3},
+     {32, 0, 2, 1},
+     {32, 128, 4, 1},
+     {16, 128, 4, 1}},
+    {{64, 0, 1, 4},
+     {64, 128, 1, 3},
+     {128, 80, 1, 2},
+     {128, 128, 1, 2},
+     {64, 64, 1, 3},
+     {128, 64, 1, 2},
+     {208, 0, 1, 1},
+     {32, 128, 4, 1}},
+};
+/* Where nothing else fits: large heads. */
+static const form last_forms[] = {{64, 32, 1, 1}, {16, 64, 2, 1}, {16, 32, 1, 1}};
 
 static int64_t shared_of(const job *j, const tile *t)
 {
@@ -219,18 +253,35 @@ static int64_t registers_of(const job *j, const tile *t)
            (j->mask ? j->mask_by[2] ? scores : scores / (m * 2) : 0);
 }
 
-/* The tile for this job; false where it is too large, or larger than the job. */
-static bool fit_tile(const hone_lower *lower, const job *j, const tile *from, tile *t)
+/* In as few parts of at most `most`, as even as steps of `step` allow. */
+static int64_t even_part(int64_t n, int64_t most, int64_t step)
 {
-    const int64_t step = 16 * from->wn;
+    const int64_t parts = (n + most - 1) / most;
 
-    *t = *from;
-    if (from->bn == 0)
-        t->bn = (int)HONE_MIN((j->keys + step - 1) / step * step, INT16_MAX);
-    else if (from->bn >= j->keys && !from->is_last_resort)
+    return ((n + parts - 1) / parts + step - 1) / step * step;
+}
+
+/* The tile of this form for the job; false where it is too large. */
+static bool fit_tile(const hone_lower *lower, const job *j, const form *f, tile *t)
+{
+    const int64_t wn = f->wn ? f->wn : (j->keys + 31) / 32;
+    const int64_t bn = even_part(j->keys, f->bn ? f->bn : j->keys, 16 * wn);
+
+    if (wn > 15 || bn > 4096)
         return false;
-    return (t->bm == 16 || t->bm < 2 * j->q.rows || from->is_last_resort) &&
-           registers_of(j, t) <= 180 && shared_of(j, t) <= lower->device.shared_bytes;
+    *t = (tile){.bm = (int)even_part(j->q.rows, f->bm, 16),
+                .bn = (int)bn,
+                .wn = (int)wn,
+                .stages = bn < j->keys ? 2 : 1,
+                .blocks = f->blocks};
+    t->wm = t->bm / 16;
+    const int threads = 32 * t->wm * t->wn;
+    if (threads > 512 || shared_of(j, t) > lower->device.shared_bytes)
+        return false;
+    const int64_t needs = registers_of(j, t), has = 65536 / (threads * t->blocks);
+    if (2 * needs <= has) /* the compiler takes no more anyway */
+        t->blocks = 1;
+    return needs <= HONE_MIN(t->blocks == 1 ? has - 30 : has + 20, 180);
 }
 
 static void offer_tile(hone_lower *lower, const job *j, const tile *t)
@@ -245,6 +296,7 @@ static void offer_tile(hone_lower *lower, const job *j, const tile *t)
     hone_knob_int(c, "WM", t->wm);
     hone_knob_int(c, "WN", t->wn);
     hone_knob_int(c, "STAGES", t->stages);
+    hone_knob_int(c, "BLOCKS", t->blocks);
     c->shared_bytes = (uint32_t)shared_of(j, t);
     add_launch(c, lower, j, t->bm, 32 * t->wm * t->wn);
 }
@@ -265,13 +317,39 @@ static bool takes_tiles(const hone_lower *lower, const job *j)
            is_aligned(&j->k, lanes) && is_aligned(&j->v, lanes) && is_aligned(&j->y, lanes);
 }
 
+enum {
+    MOST_TILES = SIZES * FORMS
+};
+
+/* Adds the form's tile unless it is there or does not fit. */
+static int add_tile(const hone_lower *lower, const job *j, const form *f, tile *tiles, int n)
+{
+    tile *t = &tiles[n];
+
+    if (n == MOST_TILES || !fit_tile(lower, j, f, t))
+        return n;
+    for (int i = 0; i < n; i++)
+        if (memcmp(&tiles[i], t, sizeof *t) == 0)
+            return n;
+    return n + 1;
+}
+
 static void offer_tiles(hone_lower *lower, const job *j)
 {
-    tile t;
+    const int64_t rows = j->q.rows * j->q.heads * j->q.batch / HONE_MAX(lower->device.n_sms, 1);
+    const int size = rows < 40 ? 0 : rows < 128 ? 1 : 2; /* queries of all heads, to an SM */
+    tile tiles[MOST_TILES];
+    int n = 0;
 
-    for (int i = 0; i < HONE_COUNT(tiles) && takes_tiles(lower, j); i++)
-        if (!(tiles[i].is_last_resort && lower->first) && fit_tile(lower, j, &tiles[i], &t))
-            offer_tile(lower, j, &t);
+    if (!takes_tiles(lower, j))
+        return;
+    for (int i = 0; i < SIZES; i++)
+        for (int k = 0; k < FORMS; k++)
+            n = add_tile(lower, j, &forms[(size + i) % SIZES][k], tiles, n);
+    for (int k = 0; k < HONE_COUNT(last_forms) && n == 0; k++)
+        n = add_tile(lower, j, &last_forms[k], tiles, n);
+    for (int i = 0; i < n; i++)
+        offer_tile(lower, j, &tiles[i]);
 }
 
 /* ---- exact float32 ---- */

@@ -12,7 +12,7 @@
  * shared memory, so that eight rows of a chunk fall into eight groups of banks. Source: FlashAttention (2205.14135,
  * 2307.08691) for the recurrence; fragments follow the PTX manual.
  *
- * Knobs: attention.cuh, and BM, BN, WM, WN, STAGES. Grid: blocks of queries, heads, batches.
+ * Knobs: attention.cuh, and BM, BN, WM, WN, STAGES, BLOCKS: that an SM shall hold. Grid: blocks of queries, heads, batches.
  * Limits: compute capability 8.0; rows begin at multiples of 16 bytes and D, DV are whole multiples of them. */
 #include "device.cuh"
 #include "attention.cuh"
@@ -233,7 +233,7 @@ __device__ inline void finish_scores(float (&s)[MT][NT][4], const biases &b)
                 if (!IS_PLAIN)
                     s[i][j][e] = score_of(s[i][j][e]);
                 if (HAS_MASK)
-                    s[i][j][e] = with_bias(s[i][j][e], b.x[BIAS_ROWS > 1 ? i * 2 + e / 2 : 0][j][e % 2]);
+                    s[i][j][e] += b.x[BIAS_ROWS > 1 ? i * 2 + e / 2 : 0][j][e % 2];
             }
 }
 
@@ -508,7 +508,7 @@ __device__ inline void attend(answers &to, const ring &from, queries &q, biases 
     me.meet(); /* the part goes where keys and values were */
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
     attention(const T *q, const T *k, const T *v, T *y, const TM *mask, const i64 *lengths, const T *past_k,
               const T *past_v)
 {

@@ -104,11 +104,6 @@ __device__ inline float score_of(float x)
     return SOFTCAP > 0 ? SOFTCAP * tanhf(x / SOFTCAP) : x;
 }
 
-__device__ inline float with_bias(float x, float bias)
-{
-    return bias == -infinity() ? bias : x + bias;
-}
-
 /* What is taken off a query's scores; weights are zeros where it sees nothing. */
 __device__ inline float base_of(float most)
 {

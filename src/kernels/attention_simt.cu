@@ -70,7 +70,7 @@ __device__ inline void finish_scores(float (&s)[ROWS][KT], const place &p, int k
             if (query >= SQ || !p.sees(query, token))
                 x = -infinity();
             else if (HAS_MASK)
-                x = with_bias(x, bias_of(p.mask[(i64)query * mask_at(2) + token]));
+                x += bias_of(p.mask[(i64)query * mask_at(2) + token]);
             s[i][j] = x;
         }
     }

@@ -56,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(THREADS > 32 ? THREADS : 128)
 
     let_successor_begin();
     const factors by_element(scale + first, bias + first);
-    wait_for_predecessor();
+    wait_for_predecessor((u64)(x + number * N));
     if (number >= LINES)
         return;
     line l(x + number * N);
