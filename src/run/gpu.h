@@ -119,8 +119,8 @@ hone_status hone_gpu_map_steps(hone_engine *engine);
 hone_status hone_gpu_context_create(hone_context *context, const hone_context_options *options);
 void hone_gpu_context_destroy(hone_context *context);
 hone_status hone_gpu_staging(hone_context *context); /* makes the ring where there is none yet */
-/* Waits for the stream that the context was last given to. */
-hone_status hone_gpu_settle(hone_context *context);
+/* Waits for the stream that the context was last given to. now: the stream of the present call. */
+hone_status hone_gpu_settle(hone_context *context, CUstream now);
 
 /* HONE_ERR_STATE once the device cannot be used any more; HONE_OK of a plan for the CPU. */
 static inline hone_status hone_gpu_check(const hone_context *context)

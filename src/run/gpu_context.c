@@ -112,13 +112,17 @@ hone_status hone_gpu_staging(hone_context *c)
                       : hone_cuda_staging_create(g->engine->device, STAGING_SLOT, &g->staging);
 }
 
-hone_status hone_gpu_settle(hone_context *c)
+hone_status hone_gpu_settle(hone_context *c, CUstream now)
 {
     hone_gpu_context *g = c->gpu;
 
     if (!g->is_busy)
         return HONE_OK;
-    HONE_TRY(hone_cuda_stream_wait(g->engine->device, g->busy));
+    /* A stream of the caller's may be gone since: then all streams are waited for. */
+    if (g->busy == now || g->busy == g->stream)
+        HONE_TRY(hone_cuda_stream_wait(g->engine->device, g->busy));
+    else
+        HONE_TRY(HONE_CU(g->engine->device, cuCtxSynchronize));
     g->is_busy = false;
     return HONE_OK;
 }

@@ -31,7 +31,8 @@ hone_status hone_gpu_move(hone_context *c, CUstream stream, hone_gpu_place to, h
     if (!size || to.at == from.at)
         return HONE_OK;
     if (to.place != HONE_CUDA_DEVICE && from.place != HONE_CUDA_DEVICE) {
-        HONE_TRY(hone_gpu_settle(c)); /* the device may still read the one or write the other */
+        HONE_TRY(
+            hone_gpu_settle(c, stream)); /* the device may still read the one or write the other */
         memcpy((void *)to.at, (const void *)from.at, size);
         return HONE_OK;
     }

@@ -56,7 +56,7 @@ static hone_status run_on_host(const run *r, uint32_t *at)
         return hone_gpu_copy_step(c, step, r->stream);
     }
     if (kind != HONE_STEP_JUMP)
-        HONE_TRY(hone_gpu_settle(c));
+        HONE_TRY(hone_gpu_settle(c, r->stream));
     return hone_context_run_step(c, at);
 }
 
@@ -66,7 +66,7 @@ static hone_status read_profile(const run *r, const hone_gpu_stretch *s)
     hone_context *c = r->context;
     hone_gpu_context *g = c->gpu;
 
-    HONE_TRY(hone_gpu_settle(c));
+    HONE_TRY(hone_gpu_settle(c, r->stream));
     for (uint32_t i = s->first; i < s->first + s->n; i++) {
         float ms = 0;
         HONE_TRY(HONE_CU(g->engine->device, cuEventElapsedTime, &ms, g->step_events[i],

@@ -10,7 +10,7 @@ static hone_status exchange(hone_context *c, int binding, void *data, size_t siz
     const hone_gpu_place theirs = {(uintptr_t)g->bindings[binding].shown,
                                    g->bindings[binding].shown_place};
 
-    HONE_TRY(hone_gpu_settle(c));
+    HONE_TRY(hone_gpu_settle(c, g->stream));
     HONE_TRY(hone_gpu_move(c, g->stream, is_write ? theirs : ours, is_write ? ours : theirs, size));
     return hone_cuda_stream_wait(g->engine->device, g->stream);
 }

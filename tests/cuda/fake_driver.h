@@ -154,7 +154,7 @@ static CUresult fake_cuCtxEnablePeerAccess(CUcontext peer, unsigned flags)
 FAKE(cuStreamCreateWithPriority, (CUstream * stream, unsigned flags, int priority),
      *stream = fake_make(FAKE_STREAM))
 FAKE_END(cuStreamDestroy, (CUstream stream), fake_drop(FAKE_STREAM, stream))
-FAKE(cuStreamSynchronize, (CUstream stream), )
+FAKE(cuStreamSynchronize, (CUstream stream), if (stream) * (volatile char *)(void *)stream = 1)
 FAKE(cuStreamQuery, (CUstream stream), )
 FAKE(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags), )
 FAKE(cuStreamBeginCapture, (CUstream stream, int mode), fake.live[FAKE_CAPTURE]++)

@@ -417,6 +417,24 @@ static void test_gpu_run_unbound_output_has_a_place(void **state)
     close_rig(&r);
 }
 
+static void test_gpu_run_on_a_stream_that_goes(void **state)
+{
+    rig r = open_rig(device_plan, NULL);
+    CUstream stream = NULL;
+    float x[N], y[N];
+
+    (void)state;
+    fill(x, 3);
+    OK(hone_context_write(r.context, 0, x, sizeof x));
+    assert_int_equal(driver.cuStreamCreateWithPriority(&stream, 0, 0), 0);
+    OK(hone_context_enqueue(r.context, stream));
+    assert_int_equal(driver.cuStreamSynchronize(stream), 0);
+    driver.cuStreamDestroy(stream);
+    OK(hone_context_read(r.context, 1, y, sizeof y));
+    check_device(x, y);
+    close_rig(&r);
+}
+
 /* ---- what is not done twice ---- */
 
 static void change_nodes_of(where place)
@@ -825,6 +843,7 @@ int main(void)
         cmocka_unit_test(test_gpu_run_mixed_lends),
         cmocka_unit_test(test_gpu_run_in_callers_memory),
         cmocka_unit_test(test_gpu_run_unbound_output_has_a_place),
+        cmocka_unit_test(test_gpu_run_on_a_stream_that_goes),
         cmocka_unit_test(test_gpu_run_changes_nodes_of_moved_bindings),
         cmocka_unit_test(test_gpu_run_allocates_nothing),
         cmocka_unit_test(test_gpu_run_keeps_graphs_of_16_shapes),
