@@ -60,6 +60,7 @@ typedef enum hone_gpu_tile_kind {
     HONE_GPU_STEM,          /* few channels, on the tensor cores */
     HONE_GPU_VECTOR,        /* few rows, exact */
     HONE_GPU_EXACT,         /* float32 in rows of whole 16 bytes */
+    HONE_GPU_WARPGROUP,     /* few rows, on the products of compute capability 9.0 */
     HONE_GPU_TILE_KINDS
 } hone_gpu_tile_kind;
 

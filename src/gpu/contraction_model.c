@@ -55,6 +55,30 @@ static const constants tensor_cores = {
     .part_bytes = 31.4e3,
 };
 
+/* conv_warpgroup: operands are read where they lie, so fragments cost nothing; a step waits for its
+ * products. Guessed from contraction_wgmma and the ring of the others. */
+static const constants warpgroups = {
+    .launch = 1.12,
+    .flops = 5.5e6,
+    .flops_tf32 = 2.7e6,
+    .shared = 1e9,
+    .l2 = 1.64e6,
+    .l2_all = 6.24e6,
+    .copy = 0.00156,
+    .step = 0.09,
+    .step_factor = 0.002,
+    .first_byte = 0.786,
+    .sums = 0.109e6,
+    .piece = 0.0903,
+    .long_ring = 0.212,
+    .waves_whole = 0.102,
+    .cluster = 0.122,
+    .cluster_part = 0.306,
+    .grid = 2.82,
+    .grid_part = 0.265,
+    .part_bytes = 31.4e3,
+};
+
 /* conv_exact: the same ring, and float32 products on the ordinary cores. */
 static const constants ordinary_cores = {
     .launch = 0.97,
@@ -225,7 +249,8 @@ static double vector_us(const measure *x)
 double hone_gpu_tile_us(const hone_gpu_contraction *p, const hone_gpu_facts *device,
                         const hone_gpu_tile *t)
 {
-    const bool has_ring = t->kind == HONE_GPU_IMPLICIT_GEMM || t->kind == HONE_GPU_EXACT;
+    const bool has_ring = t->kind == HONE_GPU_IMPLICIT_GEMM || t->kind == HONE_GPU_EXACT ||
+                          t->kind == HONE_GPU_WARPGROUP;
     const measure x = measure_of(p, device, t, has_ring ? tensor_cores.waves_whole : 0);
 
     switch (t->kind) {
@@ -233,6 +258,7 @@ double hone_gpu_tile_us(const hone_gpu_contraction *p, const hone_gpu_facts *dev
     case HONE_GPU_STEM: return stem_us(&x);
     case HONE_GPU_VECTOR: return vector_us(&x);
     case HONE_GPU_EXACT: return tensor_us(&x, &ordinary_cores);
+    case HONE_GPU_WARPGROUP: return tensor_us(&x, &warpgroups);
     case HONE_GPU_IMPLICIT_GEMM:
     case HONE_GPU_TILE_KINDS: break;
     }

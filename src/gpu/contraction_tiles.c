@@ -32,6 +32,18 @@ static const int shapes[][6] = {
     {256, 64, 64, 4, 1, 1},  {256, 128, 64, 4, 2, 1},  {256, 128, 128, 4, 2, 1},
 };
 
+/* ... of conv_warpgroup: four warps for 64 rows, all columns in one product. */
+static const int warpgroup_shapes[][6] = {
+    {64, 16, 128, 4, 1, 1},  {64, 16, 128, 4, 1, 2},  {64, 16, 128, 4, 1, 4},
+    {64, 24, 128, 4, 1, 1},  {64, 24, 128, 4, 1, 2},  {64, 32, 128, 4, 1, 1},
+    {64, 32, 128, 4, 1, 2},  {64, 32, 128, 4, 1, 4},  {64, 40, 128, 4, 1, 1},
+    {64, 48, 128, 4, 1, 1},  {64, 48, 128, 4, 1, 2},  {64, 64, 128, 4, 1, 1},
+    {64, 64, 128, 4, 1, 2},  {64, 72, 128, 4, 1, 1},  {64, 80, 128, 4, 1, 1},
+    {64, 96, 128, 4, 1, 1},  {64, 96, 128, 4, 1, 2},  {64, 128, 128, 4, 1, 1},
+    {64, 128, 128, 4, 1, 2}, {128, 32, 128, 8, 1, 1}, {128, 48, 128, 8, 1, 1},
+    {128, 64, 128, 8, 1, 1}, {128, 96, 128, 8, 1, 1}, {128, 128, 128, 8, 1, 1},
+};
+
 /* ... of conv_exact. */
 static const int exact_shapes[][6] = {
     {16, 32, 128, 1, 1, 4},  {16, 64, 128, 1, 2, 4},  {32, 32, 128, 1, 1, 4},
@@ -76,7 +88,8 @@ static const int vector_shapes[][3] = {
 };
 
 #define MOST                                                                                       \
-    ((HONE_COUNT(shapes) + HONE_COUNT(exact_shapes)) * HONE_COUNT(splits) * 2 +                    \
+    ((HONE_COUNT(shapes) + HONE_COUNT(warpgroup_shapes) + HONE_COUNT(exact_shapes)) *              \
+         HONE_COUNT(splits) * 2 +                                                                  \
      HONE_COUNT(simt_shapes) * HONE_COUNT(splits) + HONE_COUNT(stem_shapes) +                      \
      HONE_COUNT(vector_shapes))
 
@@ -123,8 +136,11 @@ int64_t hone_gpu_tile_shared(const hone_gpu_contraction *p, const hone_gpu_tile 
     int64_t ring = 0;
 
     switch (t->kind) {
+    case HONE_GPU_WARPGROUP:
+        ring = 1024; /* the ring begins at a multiple */
+        /* fall through */
     case HONE_GPU_IMPLICIT_GEMM:
-    case HONE_GPU_EXACT: ring = (int64_t)t->stages * (t->bm + t->bn) * t->bk * bytes; break;
+    case HONE_GPU_EXACT: ring += (int64_t)t->stages * (t->bm + t->bn) * t->bk * bytes; break;
     case HONE_GPU_SIMT: ring = 2 * (int64_t)t->bk * (t->bm + t->bn + 8) * 4; break;
     case HONE_GPU_STEM: ring = stem_shared(p, t); break;
     case HONE_GPU_VECTOR: return 0; /* its own, of fixed size */
@@ -154,7 +170,7 @@ static bool is_sensible(const list *l, const hone_gpu_tile *t)
 {
     static const struct {
         int m, n; /* the smallest tile */
-    } least[HONE_GPU_TILE_KINDS] = {{16, 16}, {32, 32}, {16, 16}, {8, 8}, {16, 32}};
+    } least[HONE_GPU_TILE_KINDS] = {{16, 16}, {32, 32}, {16, 16}, {8, 8}, {16, 32}, {64, 16}};
     const int64_t rows = hone_gpu_contraction_rows(l->p);
     const int64_t steps = pieces(hone_gpu_contraction_k(l->p), t->bk);
 
@@ -173,18 +189,20 @@ static void add(list *l, hone_gpu_tile t)
     l->tiles[l->n++] = t;
 }
 
-/* One slot more than there are steps holds all of K: a longer ring is no use. */
+/* One slot more than there are steps holds all of K: a longer ring is no use. Where products are
+ * still under way when a tile has been left, two. */
 static void add_rings(list *l, hone_gpu_tile t)
 {
+    const int behind = t.kind == HONE_GPU_WARPGROUP ? 2 : 1, ring = RING + behind - 1;
     const int64_t steps = pieces(pieces(hone_gpu_contraction_k(l->p), t.bk), t.split);
-    const int longest = (int)HONE_MIN(HONE_MAX(steps + 1, 2), 64);
+    const int longest = (int)HONE_MIN(HONE_MAX(steps + behind, behind + 1), 64);
 
-    t.stages = HONE_MIN(longest, RING);
+    t.stages = HONE_MIN(longest, ring);
     add(l, t);
     t.stages = longest;
-    while (t.stages > RING && !fits_shared(l, &t))
+    while (t.stages > ring && !fits_shared(l, &t))
         t.stages--;
-    if (t.stages > RING)
+    if (t.stages > ring)
         add(l, t);
 }
 
@@ -291,6 +309,12 @@ static void add_vectors(list *l)
     }
 }
 
+/* Only their own architecture has these products, in 16 bits. */
+static bool takes_warpgroup(const hone_gpu_contraction *p, const hone_gpu_facts *device)
+{
+    return device->arch == 90 && !p->w_is_kn && p->dtype != HONE_F32;
+}
+
 static bool takes_stem(const hone_gpu_contraction *p, const hone_gpu_facts *device)
 {
     return p->has_windows && device->arch >= 80 && p->c <= 32;
@@ -312,6 +336,23 @@ static int by_time(const void *a, const void *b)
     return (x->us > y->us) - (x->us < y->us);
 }
 
+/* In their order, and not all of one kernel: what the model says of two is less sure than what it
+ * says of two tiles of one. */
+static int keep_best(const list *l, hone_gpu_tile *out, int room)
+{
+    int kept = 0, of_kind[HONE_GPU_TILE_KINDS] = {0};
+
+    for (int i = 0; i < l->n && kept < room; i++) {
+        const hone_gpu_tile *t = &l->tiles[i];
+        const bool is_alone = l->tiles[0].kind == l->tiles[l->n - 1].kind && l->n <= room;
+        if (!is_alone && of_kind[t->kind] >= room - room / 3)
+            continue;
+        of_kind[t->kind]++;
+        out[kept++] = *t;
+    }
+    return kept;
+}
+
 int hone_gpu_tiles(const hone_gpu_contraction *p, const hone_gpu_facts *device, hone_gpu_tile *out,
                    int room)
 {
@@ -326,13 +367,12 @@ int hone_gpu_tiles(const hone_gpu_contraction *p, const hone_gpu_facts *device, 
         add_shapes(&l, HONE_GPU_EXACT, exact_shapes, HONE_COUNT(exact_shapes));
     else if (takes_stem(p, device) && is_rounded)
         add_stems(&l);
+    if (has_whole_rows(p, device) && takes_warpgroup(p, device))
+        add_shapes(&l, HONE_GPU_WARPGROUP, warpgroup_shapes, HONE_COUNT(warpgroup_shapes));
     if (takes_vector(p))
         add_vectors(&l);
     if (l.n == 0 || p->dtype == HONE_F32)
         add_simt(&l);
     qsort(l.tiles, (size_t)l.n, sizeof l.tiles[0], by_time);
-    const int n = HONE_MIN(l.n, room);
-    for (int i = 0; i < n; i++)
-        out[i] = l.tiles[i];
-    return n;
+    return keep_best(&l, out, room);
 }

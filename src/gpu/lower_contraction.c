@@ -3,7 +3,7 @@
 #include "gpu/contraction.h"
 #include "gpu/region.h"
 
-#define OFFERED 24 /* tiles; more than a tuner has time for */
+#define OFFERED 32 /* tiles; more than a tuner has time for */
 
 typedef struct knob {
     const char *name;
@@ -215,7 +215,8 @@ static bool fits(const hone_gpu_contraction *p)
 void hone_gpu_contraction_offer(hone_lower *lower, const hone_gpu_contraction *p)
 {
     static const char *const kernels[HONE_GPU_TILE_KINDS] = {
-        "conv_implicit_gemm", "gemm_simt", "conv_stem", "gemm_vector", "conv_exact"};
+        "conv_implicit_gemm", "gemm_simt",  "conv_stem",
+        "gemm_vector",        "conv_exact", "conv_warpgroup"};
     hone_gpu_tile tiles[OFFERED];
     const int n = fits(p) ? hone_gpu_tiles(p, &lower->device, tiles, OFFERED) : 0;
 

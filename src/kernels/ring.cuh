@@ -115,18 +115,20 @@ struct refiller {
     }
 };
 
-/* The ring: STAGES - 1 tiles are on their way while one is computed by multiply(its address, refill), which calls
- * refill() once, when it has requested what it needs first. extras: requested when the first tiles are. */
-template <typename X, typename F>
+/* The ring: STAGES - BEHIND tiles are on their way while one is computed by multiply(its address, refill), which calls
+ * refill() once, when it has requested what it needs first. extras: requested when the first tiles are. BEHIND: tiles
+ * that may be read when it returns; 2 where products are still under way then. */
+template <int BEHIND = 1, typename X, typename F>
 __device__ inline void run_ring(const arguments &x, const loader &from, const place &p, X &extras, F multiply)
 {
+    constexpr int AHEAD = STAGES - BEHIND;
     const int first = p.rank * TILES / SPLIT, count = (p.rank + 1) * TILES / SPLIT - first;
 
     if (W_IS_CONSTANT)
-        for (int i = 0; i < STAGES - 1 && i < count; i++)
+        for (int i = 0; i < AHEAD && i < count; i++)
             from.load_w(first + i, i);
     wait_for_predecessor();
-    for (int i = 0; i < STAGES - 1; i++) {
+    for (int i = 0; i < AHEAD; i++) {
         if (i < count) {
             if (!W_IS_CONSTANT)
                 from.load_w(first + i, i);
@@ -135,11 +137,11 @@ __device__ inline void run_ring(const arguments &x, const loader &from, const pl
         copy_commit();
     }
     extras.request(x, p, from.e.rows(), CLUSTER ? p.rank * PART_ROWS : 0);
-    int slot = 0, free_slot = STAGES - 1;
+    int slot = 0, free_slot = AHEAD;
     for (int i = 0; i < count; i++) {
-        copy_wait<STAGES - 2>();
+        copy_wait<AHEAD - 1>();
         __syncthreads();
-        multiply(from.ring + slot * STAGE_BYTES, refiller{from, first, i + STAGES - 1, count, free_slot});
+        multiply(from.ring + slot * STAGE_BYTES, refiller{from, first, i + AHEAD, count, free_slot});
         slot = slot + 1 == STAGES ? 0 : slot + 1;
         free_slot = free_slot + 1 == STAGES ? 0 : free_slot + 1;
     }
@@ -165,7 +167,7 @@ using extras_of_block = held_extras<PART_ROWS, THREADS>;
 
 template <typename M, typename H> __device__ inline void run_block(const arguments &x, M multiply_all, H put_all)
 {
-    extern __shared__ uint4 shared[];
+    alignas(1024) extern __shared__ uint4 shared[]; /* where a tile of whole lines of banks begins */
     char *room = (char *)shared;
     /* Other blocks of a cluster write partial sums while this one may still compute: they have room of their own. */
     char *part = room + (CLUSTER ? STAGES * STAGE_BYTES : 0);

@@ -105,59 +105,127 @@ template <int N> __device__ inline void products_wait()
 template <typename T> constexpr bool IS_BF16 = false;
 template <> constexpr bool IS_BF16<bf16> = true;
 
-/* The instruction names each of its up to 128 registers: these lists are macros because neither C++ nor PTX can count
- * them. */
-#define D0_31 \
-    "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, " \
-    "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define D32_63 \
-    "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, " \
-    "%49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define D64_95 \
-    "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, " \
-    "%81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
-#define D96_127 \
-    "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, " \
-    "%111, %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, " \
-    "%125, %126, %127"
-#define R4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define R32(i) R4(i), R4(i + 4), R4(i + 8), R4(i + 12), R4(i + 16), R4(i + 20), R4(i + 24), R4(i + 28)
-#define ONE(shape, types, list, a, b, p, transposed, ...)                                        \
+/* The instruction names each of its registers: lists of 4, 8, ... of them, each longer by four than the one before,
+ * because neither C++ nor PTX can count them. */
+#define FOUR(a, b, c, d) "%" #a ", %" #b ", %" #c ", %" #d
+#define SUMS4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+#define NAMES_4 FOUR(0, 1, 2, 3)
+#define SUMS_4 SUMS4(0)
+#define NAMES_8 NAMES_4 ", " FOUR(4, 5, 6, 7)
+#define SUMS_8 SUMS_4, SUMS4(4)
+#define NAMES_12 NAMES_8 ", " FOUR(8, 9, 10, 11)
+#define SUMS_12 SUMS_8, SUMS4(8)
+#define NAMES_16 NAMES_12 ", " FOUR(12, 13, 14, 15)
+#define SUMS_16 SUMS_12, SUMS4(12)
+#define NAMES_20 NAMES_16 ", " FOUR(16, 17, 18, 19)
+#define SUMS_20 SUMS_16, SUMS4(16)
+#define NAMES_24 NAMES_20 ", " FOUR(20, 21, 22, 23)
+#define SUMS_24 SUMS_20, SUMS4(20)
+#define NAMES_28 NAMES_24 ", " FOUR(24, 25, 26, 27)
+#define SUMS_28 SUMS_24, SUMS4(24)
+#define NAMES_32 NAMES_28 ", " FOUR(28, 29, 30, 31)
+#define SUMS_32 SUMS_28, SUMS4(28)
+#define NAMES_36 NAMES_32 ", " FOUR(32, 33, 34, 35)
+#define SUMS_36 SUMS_32, SUMS4(32)
+#define NAMES_40 NAMES_36 ", " FOUR(36, 37, 38, 39)
+#define SUMS_40 SUMS_36, SUMS4(36)
+#define NAMES_44 NAMES_40 ", " FOUR(40, 41, 42, 43)
+#define SUMS_44 SUMS_40, SUMS4(40)
+#define NAMES_48 NAMES_44 ", " FOUR(44, 45, 46, 47)
+#define SUMS_48 SUMS_44, SUMS4(44)
+#define NAMES_52 NAMES_48 ", " FOUR(48, 49, 50, 51)
+#define SUMS_52 SUMS_48, SUMS4(48)
+#define NAMES_56 NAMES_52 ", " FOUR(52, 53, 54, 55)
+#define SUMS_56 SUMS_52, SUMS4(52)
+#define NAMES_60 NAMES_56 ", " FOUR(56, 57, 58, 59)
+#define SUMS_60 SUMS_56, SUMS4(56)
+#define NAMES_64 NAMES_60 ", " FOUR(60, 61, 62, 63)
+#define SUMS_64 SUMS_60, SUMS4(60)
+#define NAMES_68 NAMES_64 ", " FOUR(64, 65, 66, 67)
+#define SUMS_68 SUMS_64, SUMS4(64)
+#define NAMES_72 NAMES_68 ", " FOUR(68, 69, 70, 71)
+#define SUMS_72 SUMS_68, SUMS4(68)
+#define NAMES_76 NAMES_72 ", " FOUR(72, 73, 74, 75)
+#define SUMS_76 SUMS_72, SUMS4(72)
+#define NAMES_80 NAMES_76 ", " FOUR(76, 77, 78, 79)
+#define SUMS_80 SUMS_76, SUMS4(76)
+#define NAMES_84 NAMES_80 ", " FOUR(80, 81, 82, 83)
+#define SUMS_84 SUMS_80, SUMS4(80)
+#define NAMES_88 NAMES_84 ", " FOUR(84, 85, 86, 87)
+#define SUMS_88 SUMS_84, SUMS4(84)
+#define NAMES_92 NAMES_88 ", " FOUR(88, 89, 90, 91)
+#define SUMS_92 SUMS_88, SUMS4(88)
+#define NAMES_96 NAMES_92 ", " FOUR(92, 93, 94, 95)
+#define SUMS_96 SUMS_92, SUMS4(92)
+#define NAMES_100 NAMES_96 ", " FOUR(96, 97, 98, 99)
+#define SUMS_100 SUMS_96, SUMS4(96)
+#define NAMES_104 NAMES_100 ", " FOUR(100, 101, 102, 103)
+#define SUMS_104 SUMS_100, SUMS4(100)
+#define NAMES_108 NAMES_104 ", " FOUR(104, 105, 106, 107)
+#define SUMS_108 SUMS_104, SUMS4(104)
+#define NAMES_112 NAMES_108 ", " FOUR(108, 109, 110, 111)
+#define SUMS_112 SUMS_108, SUMS4(108)
+#define NAMES_116 NAMES_112 ", " FOUR(112, 113, 114, 115)
+#define SUMS_116 SUMS_112, SUMS4(112)
+#define NAMES_120 NAMES_116 ", " FOUR(116, 117, 118, 119)
+#define SUMS_120 SUMS_116, SUMS4(116)
+#define NAMES_124 NAMES_120 ", " FOUR(120, 121, 122, 123)
+#define SUMS_124 SUMS_120, SUMS4(120)
+#define NAMES_128 NAMES_124 ", " FOUR(124, 125, 126, 127)
+#define SUMS_128 SUMS_124, SUMS4(124)
+#define ONE(shape, types, names, a, b, p, transposed, ...)                                       \
     asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " p ", 0;\nwgmma.mma_async.sync.aligned." \
-                 shape ".f32." types " {" list "}, " a ", " b ", p, 1, 1" transposed ";\n}"     \
+                 shape ".f32." types " {" names "}, " a ", " b ", p, 1, 1" transposed ";\n}"    \
                  : __VA_ARGS__                                                                   \
                  : "l"(x), "l"(y), "r"(adds))
-#define ALL(n, list, a, b, p, ...)                                                       \
+#define PRODUCT(n, names, a, b, p, ...)                                                  \
     if constexpr (sizeof(T) == 4)                                                        \
-        ONE("m64n" n "k8", "tf32.tf32", list, a, b, p, "", __VA_ARGS__);                 \
+        ONE("m64n" n "k8", "tf32.tf32", names, a, b, p, "", __VA_ARGS__);                \
     else if constexpr (IS_BF16<T>)                                                       \
-        ONE("m64n" n "k16", "bf16.bf16", list, a, b, p, ", 0, 0", __VA_ARGS__);          \
+        ONE("m64n" n "k16", "bf16.bf16", names, a, b, p, ", 0, 0", __VA_ARGS__);         \
     else                                                                                 \
-        ONE("m64n" n "k16", "f16.f16", list, a, b, p, ", 0, 0", __VA_ARGS__)
+        ONE("m64n" n "k16", "f16.f16", names, a, b, p, ", 0, 0", __VA_ARGS__)
 
 /* x, y: tiles of a and of b, the latter's rows being columns of the product. adds: false makes it d = a * b. */
 template <typename T, int N2> __device__ inline void multiply_tiles(float (&d)[N2], u64 x, u64 y, int adds)
 {
-    static_assert(N2 == 32 || N2 == 64 || N2 == 96 || N2 == 128, "64, 128, 192 or 256 columns");
-    if constexpr (N2 == 32) {
-        ALL("64", D0_31, "%32", "%33", "%34", R32(0));
+    if constexpr (N2 == 8) {
+        PRODUCT("16", NAMES_8, "%8", "%9", "%10", SUMS_8);
+    } else if constexpr (N2 == 12) {
+        PRODUCT("24", NAMES_12, "%12", "%13", "%14", SUMS_12);
+    } else if constexpr (N2 == 16) {
+        PRODUCT("32", NAMES_16, "%16", "%17", "%18", SUMS_16);
+    } else if constexpr (N2 == 20) {
+        PRODUCT("40", NAMES_20, "%20", "%21", "%22", SUMS_20);
+    } else if constexpr (N2 == 24) {
+        PRODUCT("48", NAMES_24, "%24", "%25", "%26", SUMS_24);
+    } else if constexpr (N2 == 32) {
+        PRODUCT("64", NAMES_32, "%32", "%33", "%34", SUMS_32);
+    } else if constexpr (N2 == 36) {
+        PRODUCT("72", NAMES_36, "%36", "%37", "%38", SUMS_36);
+    } else if constexpr (N2 == 40) {
+        PRODUCT("80", NAMES_40, "%40", "%41", "%42", SUMS_40);
+    } else if constexpr (N2 == 48) {
+        PRODUCT("96", NAMES_48, "%48", "%49", "%50", SUMS_48);
+    } else if constexpr (N2 == 56) {
+        PRODUCT("112", NAMES_56, "%56", "%57", "%58", SUMS_56);
     } else if constexpr (N2 == 64) {
-        ALL("128", D0_31 ", " D32_63, "%64", "%65", "%66", R32(0), R32(32));
+        PRODUCT("128", NAMES_64, "%64", "%65", "%66", SUMS_64);
+    } else if constexpr (N2 == 80) {
+        PRODUCT("160", NAMES_80, "%80", "%81", "%82", SUMS_80);
     } else if constexpr (N2 == 96) {
-        ALL("192", D0_31 ", " D32_63 ", " D64_95, "%96", "%97", "%98", R32(0), R32(32), R32(64));
+        PRODUCT("192", NAMES_96, "%96", "%97", "%98", SUMS_96);
+    } else if constexpr (N2 == 128) {
+        PRODUCT("256", NAMES_128, "%128", "%129", "%130", SUMS_128);
     } else {
-        ALL("256", D0_31 ", " D32_63 ", " D64_95 ", " D96_127, "%128", "%129", "%130", R32(0), R32(32), R32(64), R32(96));
+        static_assert(N2 < 0, "no product of so many columns is written out here");
     }
 }
 
-#undef ALL
+#undef PRODUCT
 #undef ONE
-#undef R32
-#undef R4
-#undef D96_127
-#undef D64_95
-#undef D32_63
-#undef D0_31
+#undef FOUR
+#undef SUMS4
 
 /* Keeps the compiler from reading sums before products_wait() has returned. */
 template <int N> __device__ inline void sums_are_there(float (&d)[N])
