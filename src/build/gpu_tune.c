@@ -3,43 +3,13 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "build/gpu.h"
-#include "tune/timer.h"
-#include "tune/times.h"
+#include "build/gpu_tuning.h"
 
 /* The model's best eight nearly always have the fastest among them (docs/kernels/). */
 #define QUICK_CANDIDATES 4
 #define FULL_CANDIDATES  20
 
-/* One thing to time: a candidate of a layer. */
-typedef struct tune_trial {
-    hone_candidate *candidate;
-    const char *tactic;
-    int image; /* -1: the cache knows its time */
-    double us;
-    const hone_low_launch *launch; /* one of those that it would serve */
-} tune_trial;
-
-typedef struct tune_layer {
-    const char *key;
-    int first, n; /* of its trials */
-} tune_layer;
-
-typedef struct tuning {
-    hone_lowered *low;
-    hone_low_gpu *gpu;
-    hone_low_target *target;
-    hone_timer *timer;
-    hone_times *times;
-    const char *device;
-    HONE_VEC(tune_trial) trials;
-    HONE_VEC(tune_layer) layers;
-    int *layer_of; /* by launch */
-    double deadline;
-    int n_to_time, n_timed;
-} tuning;
-
-static double now(void)
+double hone_tuning_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -64,7 +34,7 @@ static void add_type(hone_text *text, const hone_lowered *low, int value)
 
 /* "conv f16[1x56x56x64] f16[64x64x3x3] -> f16[1x56x56x64]", with the part where there are several.
  * Attributes and programs are in the tactic's hash. */
-static const char *layer_key(const tuning *t, const hone_low_launch *l)
+static const char *layer_key(const hone_tuning *t, const hone_low_launch *l)
 {
     const hone_low_step *s = &t->low->steps.v[l->step];
     hone_text text;
@@ -95,7 +65,7 @@ static const char *tactic_of(const hone_candidate *c)
 
 /* ---- what there is to time ------------------------------------------------------------------- */
 
-static int find_layer(const tuning *t, const char *key, const char *first_tactic)
+static int find_layer(const hone_tuning *t, const char *key, const char *first_tactic)
 {
     for (int i = 0; i < t->layers.n; i++)
         if (strcmp(t->layers.v[i].key, key) == 0 &&
@@ -104,26 +74,21 @@ static int find_layer(const tuning *t, const char *key, const char *first_tactic
     return -1;
 }
 
-static void add_trial(tuning *t, const tune_layer *layer, const hone_low_launch *l,
+static void add_trial(hone_tuning *t, const hone_tuned_layer *layer, const hone_low_launch *l,
                       hone_candidate *c)
 {
     const char *const tactic = tactic_of(c);
     const hone_time *known = hone_times_find(t->times, tactic, layer->key, t->device);
-    tune_trial *trial = hone_vec_push(t->low->arena, &t->trials);
+    hone_trial *trial = hone_vec_push(t->low->arena, &t->trials);
 
     trial->candidate = c;
     trial->tactic = tactic;
     trial->launch = l;
-    trial->us = known ? known->us : -1;
     trial->image = -1;
-    if (known)
-        return;
-    trial->image = hone_images_want(t->gpu->images, c->kernel->name, hone_candidate_text(c),
-                                    t->target->compile);
-    t->n_to_time++;
+    trial->us = known ? known->us : -1;
 }
 
-static void add_layer(tuning *t, int launch)
+static void add_layer(hone_tuning *t, int launch)
 {
     const hone_low_launch *l = &t->target->launches.v[launch];
     const int most = t->gpu->options->tune == HONE_TUNE_FULL ? FULL_CANDIDATES : QUICK_CANDIDATES;
@@ -133,7 +98,7 @@ static void add_layer(tuning *t, int launch)
     if (t->layer_of[launch] >= 0)
         return;
     t->layer_of[launch] = t->layers.n;
-    tune_layer *layer = hone_vec_push(t->low->arena, &t->layers);
+    hone_tuned_layer *layer = hone_vec_push(t->low->arena, &t->layers);
     layer->key = key;
     layer->first = t->trials.n;
     for (hone_candidate *c = l->offers; c && layer->n < most; c = c->next)
@@ -145,10 +110,11 @@ static void add_layer(tuning *t, int launch)
 
 /* ---- timing ---------------------------------------------------------------------------------- */
 
-static hone_timer_buffer buffer_of(const tuning *t, const tune_trial *trial, int arg)
+hone_timer_buffer hone_tuning_buffer(const hone_tuning *t, const hone_low_launch *l,
+                                     const hone_candidate *c, int arg)
 {
-    const hone_gpu_arg *a = &trial->candidate->args[arg];
-    const hone_low_step *s = &t->low->steps.v[trial->launch->step];
+    const hone_gpu_arg *a = &c->args[arg];
+    const hone_low_step *s = &t->low->steps.v[l->step];
     hone_timer_buffer buffer = {0};
     hone_dims dims;
 
@@ -156,9 +122,8 @@ static hone_timer_buffer buffer_of(const tuning *t, const tune_trial *trial, int
         return buffer;
     const int v = a->kind == HONE_GPU_IN ? s->in[a->index] : s->out[a->index];
     const hone_type *type = &t->low->values.v[v].type;
-    const hone_gpu_packing *packing = a->kind == HONE_GPU_IN && a->index < HONE_GPU_PACKED
-                                          ? &trial->candidate->packing[a->index]
-                                          : NULL;
+    const hone_gpu_packing *packing =
+        a->kind == HONE_GPU_IN && a->index < HONE_GPU_PACKED ? &c->packing[a->index] : NULL;
     buffer.is_float = hone_dtype_is_float(type->dtype);
     if (packing && packing->dtype != HONE_NONE)
         buffer.size = hone_gpu_packed_size(packing);
@@ -167,13 +132,13 @@ static hone_timer_buffer buffer_of(const tuning *t, const tune_trial *trial, int
     return buffer;
 }
 
-static hone_status time_trial(tuning *t, const tune_layer *layer, tune_trial *trial)
+static hone_status time_trial(hone_tuning *t, const hone_tuned_layer *layer, hone_trial *trial)
 {
     const hone_image *image = hone_images_at(t->gpu->images, trial->image);
     hone_timer_buffer buffers[HONE_GPU_ARGS];
 
     for (int i = 0; i < trial->candidate->n_args; i++)
-        buffers[i] = buffer_of(t, trial, i);
+        buffers[i] = hone_tuning_buffer(t, trial->launch, trial->candidate, i);
     HONE_TRY(
         hone_timer_measure(t->timer, trial->candidate, image->result.image, buffers, &trial->us));
     if (trial->us > 0)
@@ -181,14 +146,27 @@ static hone_status time_trial(tuning *t, const tune_layer *layer, tune_trial *tr
     return hone_progress_report(t->gpu->options->progress, "tune", ++t->n_timed, t->n_to_time);
 }
 
-static hone_status time_all(tuning *t)
+/* All of them: the chain may want those too whose times the cache knows. */
+static hone_status compile_all(hone_tuning *t)
+{
+    for (int i = 0; i < t->trials.n; i++) {
+        hone_trial *trial = &t->trials.v[i];
+        const hone_candidate *c = trial->candidate;
+        trial->image = hone_images_want(t->gpu->images, c->kernel->name, hone_candidate_text(c),
+                                        t->target->compile);
+        t->n_to_time += trial->us < 0;
+    }
+    return hone_images_make(t->gpu->images, t->gpu->options->progress, "compile candidates");
+}
+
+static hone_status time_all(hone_tuning *t)
 {
     for (int i = 0; i < t->layers.n; i++)
         for (int k = 0; k < t->layers.v[i].n; k++) {
-            tune_trial *trial = &t->trials.v[t->layers.v[i].first + k];
-            if (trial->image < 0)
+            hone_trial *trial = &t->trials.v[t->layers.v[i].first + k];
+            if (trial->us > 0)
                 continue;
-            if (now() > t->deadline)
+            if (hone_tuning_now() > t->deadline)
                 return HONE_OK;
             HONE_TRY(time_trial(t, &t->layers.v[i], trial));
         }
@@ -196,21 +174,31 @@ static hone_status time_all(tuning *t)
 }
 
 /* The fastest of a layer's candidates; the model's first where none was timed. */
-static hone_candidate *best_of(const tuning *t, const tune_layer *layer)
+static int best_of(const hone_tuning *t, const hone_tuned_layer *layer)
 {
-    const tune_trial *best = &t->trials.v[layer->first];
+    int best = 0;
 
     for (int k = 1; k < layer->n; k++) {
-        const tune_trial *other = &t->trials.v[layer->first + k];
-        if (other->us > 0 && (best->us <= 0 || other->us < best->us))
-            best = other;
+        const double us = t->trials.v[layer->first + k].us;
+        const double least = t->trials.v[layer->first + best].us;
+        if (us > 0 && (least <= 0 || us < least))
+            best = k;
     }
-    if (best->us > 0)
-        best->candidate->us = best->us;
-    return best->candidate;
+    return best;
 }
 
-static hone_status tune(tuning *t)
+static void take_choices(hone_tuning *t)
+{
+    for (int i = 0; i < t->target->launches.n; i++) {
+        const hone_tuned_layer *layer = &t->layers.v[t->layer_of[i]];
+        const hone_trial *trial = &t->trials.v[layer->first + layer->chosen];
+        t->target->launches.v[i].candidate = trial->candidate;
+        if (trial->us > 0)
+            trial->candidate->us = trial->us;
+    }
+}
+
+static hone_status tune(hone_tuning *t)
 {
     const hone_build_options *o = t->gpu->options;
 
@@ -219,20 +207,26 @@ static hone_status tune(tuning *t)
     t->times = hone_times_create(t->low->arena);
     if (o->timing_cache)
         HONE_TRY(hone_times_read(t->times, o->timing_cache));
-    t->deadline = o->time_budget_s > 0 ? now() + o->time_budget_s : 1e300;
+    t->deadline = o->time_budget_s > 0 ? hone_tuning_now() + o->time_budget_s : 1e300;
     for (int i = 0; i < t->target->launches.n; i++)
         add_layer(t, i);
-    HONE_TRY(hone_images_make(t->gpu->images, o->progress, "compile candidates"));
-    HONE_TRY(time_all(t));
-    for (int i = 0; i < t->target->launches.n; i++)
-        t->target->launches.v[i].candidate = best_of(t, &t->layers.v[t->layer_of[i]]);
-    return o->timing_cache && t->n_timed ? hone_times_write(t->times, o->timing_cache) : HONE_OK;
+    if (!hone_chain_is_known(t)) {
+        HONE_TRY(compile_all(t));
+        HONE_TRY(time_all(t));
+        for (int i = 0; i < t->layers.n; i++)
+            t->layers.v[i].chosen = best_of(t, &t->layers.v[i]);
+        HONE_TRY(hone_chain_descend(t));
+        if (o->timing_cache)
+            HONE_TRY(hone_times_write(t->times, o->timing_cache));
+    }
+    take_choices(t);
+    return HONE_OK;
 }
 
 hone_status hone_gpu_tune(hone_lowered *low)
 {
     hone_low_gpu *gpu = low->gpu;
-    tuning t = {.low = low, .gpu = gpu, .target = &gpu->targets[0]};
+    hone_tuning t = {.low = low, .gpu = gpu, .target = &gpu->targets[0]};
 
     if (gpu->ordinal < 0 || gpu->options->tune == HONE_TUNE_NONE || gpu->n_targets != 1 ||
         t.target->launches.n == 0)

@@ -5,22 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cuda/graph.h"
-#include "cuda/memory.h"
 #include "cuda/stream.h"
 
 #define CHAIN_US  150 /* a chain is about so long, so that its start and its end hardly count */
 #define MAX_CHAIN 32
 #define RUNS      7
 #define ROOM      ((size_t)64 << 20)
-
-struct hone_timer {
-    hone_cuda_device *device;
-    CUstream stream;
-    CUevent begin, end;
-    hone_cuda_memory memory;
-    char name[256];
-};
 
 static hone_status open_timer(hone_timer *t, int ordinal)
 {
@@ -79,11 +69,6 @@ const char *hone_timer_device(const hone_timer *t)
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
-typedef struct arguments {
-    uint64_t slots[HONE_GPU_ARGS];
-    void *args[HONE_GPU_ARGS];
-} arguments;
-
 static size_t bytes_of_arg(const hone_candidate *c, const hone_timer_buffer *buffers, int i)
 {
     switch (c->args[i].kind) {
@@ -104,11 +89,10 @@ static hone_status make_room(hone_timer *t, size_t size)
     return hone_cuda_memory_init(t->device, hone_align_up(size, ROOM), t->stream, &t->memory);
 }
 
-static hone_status set_arguments(hone_timer *t, const hone_candidate *c,
-                                 const hone_timer_buffer *buffers, arguments *a)
+static hone_status set_addresses(hone_timer *t, const hone_candidate *c,
+                                 const hone_timer_buffer *buffers, hone_timer_args *a)
 {
     size_t total = 0, at = 0;
-    int n = 0;
 
     for (int i = 0; i < c->n_args; i++)
         total += hone_align_up(bytes_of_arg(c, buffers, i) + 256, 256);
@@ -116,16 +100,40 @@ static hone_status set_arguments(hone_timer *t, const hone_candidate *c,
     for (int i = 0; i < c->n_args; i++) {
         const size_t size = bytes_of_arg(c, buffers, i);
         const bool is_float = c->args[i].kind <= HONE_GPU_OUT && buffers[i].is_float;
-        a->slots[i] = (uint64_t)c->args[i].number;
-        if (!c->args[i].is_joined)
-            a->args[n++] = &a->slots[i];
         if (size == 0)
             continue;
         a->slots[i] = t->memory.at + at;
-        HONE_TRY(HONE_CU(t->device, cuMemsetD8Async, t->memory.at + at, is_float ? 0x2c : 0, size,
-                         t->stream));
+        HONE_TRY(HONE_CU(t->device, cuMemsetD8Async, t->memory.at + at,
+                         is_float ? HONE_TIMER_FILL : 0, size, t->stream));
         at += hone_align_up(size + 256, 256);
     }
+    return HONE_OK;
+}
+
+hone_status hone_timer_launch(hone_timer *t, const hone_candidate *c, CUmodule module,
+                              hone_timer_args *a, hone_cuda_launch *launch, bool *fits)
+{
+    const hone_cuda_kernel_options options = {
+        .shared_bytes = c->shared_bytes,
+        .carveout = 100,
+        .wide_clusters = c->cluster[0] * c->cluster[1] * c->cluster[2] > 8};
+    hone_cuda_kernel kernel;
+    int n = 0;
+
+    HONE_TRY(hone_cuda_kernel_find(t->device, module, c->kernel->name, &options, &kernel));
+    *fits = (uint32_t)kernel.max_threads >= c->block[0] * c->block[1] * c->block[2];
+    for (int i = 0; i < c->n_args; i++) {
+        a->slots[i] = (uint64_t)c->args[i].number;
+        if (!c->args[i].is_joined)
+            a->args[n++] = &a->slots[i];
+    }
+    *launch = (hone_cuda_launch){.function = kernel.function,
+                                 .shared_bytes = c->shared_bytes,
+                                 .is_programmatic = true,
+                                 .args = a->args};
+    memcpy(launch->grid, c->grid, sizeof launch->grid);
+    memcpy(launch->block, c->block, sizeof launch->block);
+    memcpy(launch->cluster, c->cluster, sizeof launch->cluster);
     return HONE_OK;
 }
 
@@ -167,49 +175,47 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static hone_status time_chain(hone_timer *t, const hone_cuda_launch *launch, int n, int runs,
-                              double *us)
+hone_status hone_timer_median(hone_timer *t, hone_cuda_exec *exec, int runs, double *us)
+{
+    double times[HONE_TIMER_RUNS];
+
+    runs = HONE_MIN(runs, HONE_TIMER_RUNS);
+    HONE_TRY(run_once(t, exec, &times[0])); /* to warm up */
+    for (int i = 0; i < runs; i++)
+        HONE_TRY(run_once(t, exec, &times[i]));
+    qsort(times, (size_t)runs, sizeof *times, by_value);
+    *us = times[runs / 2];
+    return HONE_OK;
+}
+
+static hone_status time_copies(hone_timer *t, const hone_cuda_launch *launch, int n, int runs,
+                               double *us)
 {
     hone_cuda_exec *exec = NULL;
-    double times[RUNS];
     hone_status st = chain(t, launch, n, &exec);
 
     if (st == HONE_OK)
-        st = run_once(t, exec, &times[0]); /* to warm up */
-    for (int i = 0; st == HONE_OK && i < runs; i++)
-        st = run_once(t, exec, &times[i]);
+        st = hone_timer_median(t, exec, runs, us);
     hone_cuda_exec_destroy(exec);
-    HONE_TRY(st);
-    qsort(times, (size_t)runs, sizeof *times, by_value);
-    *us = times[runs / 2] / n;
-    return HONE_OK;
+    *us /= n;
+    return st;
 }
 
 static hone_status measure(hone_timer *t, const hone_candidate *c, CUmodule module,
                            const hone_timer_buffer *buffers, double *us)
 {
-    const hone_cuda_kernel_options options = {
-        .shared_bytes = c->shared_bytes,
-        .carveout = 100,
-        .wide_clusters = c->cluster[0] * c->cluster[1] * c->cluster[2] > 8};
-    hone_cuda_kernel kernel;
-    arguments a;
+    hone_timer_args args;
+    hone_cuda_launch launch;
     double first;
+    bool fits;
 
-    HONE_TRY(hone_cuda_kernel_find(t->device, module, c->kernel->name, &options, &kernel));
-    if ((uint32_t)kernel.max_threads < c->block[0] * c->block[1] * c->block[2])
+    HONE_TRY(hone_timer_launch(t, c, module, &args, &launch, &fits));
+    if (!fits)
         return HONE_OK;
-    HONE_TRY(set_arguments(t, c, buffers, &a));
-    hone_cuda_launch launch = {.function = kernel.function,
-                               .shared_bytes = c->shared_bytes,
-                               .is_programmatic = true,
-                               .args = a.args};
-    memcpy(launch.grid, c->grid, sizeof launch.grid);
-    memcpy(launch.block, c->block, sizeof launch.block);
-    memcpy(launch.cluster, c->cluster, sizeof launch.cluster);
-    HONE_TRY(time_chain(t, &launch, 4, 1, &first));
+    HONE_TRY(set_addresses(t, c, buffers, &args));
+    HONE_TRY(time_copies(t, &launch, 4, 1, &first));
     const int n = HONE_MAX(2, HONE_MIN(MAX_CHAIN, (int)(CHAIN_US / HONE_MAX(first, 0.5))));
-    return time_chain(t, &launch, n, RUNS, us);
+    return time_copies(t, &launch, n, RUNS, us);
 }
 
 hone_status hone_timer_measure(hone_timer *t, const hone_candidate *c, hone_bytes image,
