@@ -5,9 +5,16 @@
 
 #include "build/gpu_tuning.h"
 
-/* The model's best eight nearly always have the fastest among them (docs/kernels/). */
-#define QUICK_CANDIDATES 4
-#define FULL_CANDIDATES  20
+/* Candidates of a layer that are timed, and those of one kernel among them: the model compares
+ * tiles of one kernel well (docs/kernels/), kernels less so. */
+static const struct {
+    int all, of_kernel;
+} tried[] = {
+    [HONE_TUNE_DEFAULT] = {5, 3},
+    [HONE_TUNE_NONE] = {1, 1},
+    [HONE_TUNE_QUICK] = {5, 3},
+    [HONE_TUNE_FULL] = {24, 14},
+};
 
 double hone_tuning_now(void)
 {
@@ -88,10 +95,21 @@ static void add_trial(hone_tuning *t, const hone_tuned_layer *layer, const hone_
     trial->us = known ? known->us : -1;
 }
 
+/* How many of the layer's trials so far are of this kernel. */
+static int count_kernel(const hone_tuning *t, const hone_tuned_layer *layer,
+                        const hone_kernel_text *kernel)
+{
+    int n = 0;
+
+    for (int k = 0; k < layer->n; k++)
+        n += t->trials.v[layer->first + k].candidate->kernel == kernel;
+    return n;
+}
+
 static void add_layer(hone_tuning *t, int launch)
 {
     const hone_low_launch *l = &t->target->launches.v[launch];
-    const int most = t->gpu->options->tune == HONE_TUNE_FULL ? FULL_CANDIDATES : QUICK_CANDIDATES;
+    const int all = tried[t->gpu->options->tune].all, most = tried[t->gpu->options->tune].of_kernel;
     const char *const key = layer_key(t, l), *const tactic = tactic_of(l->candidate);
 
     t->layer_of[launch] = find_layer(t, key, tactic);
@@ -101,8 +119,8 @@ static void add_layer(hone_tuning *t, int launch)
     hone_tuned_layer *layer = hone_vec_push(t->low->arena, &t->layers);
     layer->key = key;
     layer->first = t->trials.n;
-    for (hone_candidate *c = l->offers; c && layer->n < most; c = c->next)
-        if (c->part == l->part) {
+    for (hone_candidate *c = l->offers; c && layer->n < all; c = c->next)
+        if (c->part == l->part && count_kernel(t, layer, c->kernel) < most) {
             add_trial(t, layer, l, c);
             layer->n++;
         }
