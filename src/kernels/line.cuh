@@ -33,6 +33,29 @@ template <typename F> __device__ inline float fold_threads(float x, F f)
     return x;
 }
 
+/* Two sums at once, for kernels that fold once. */
+__device__ inline float2 fold_sums(float2 x)
+{
+#pragma unroll
+    for (int lane = 16; lane > 0; lane /= 2) {
+        x.x += __shfl_xor_sync(0xffffffffu, x.x, lane);
+        x.y += __shfl_xor_sync(0xffffffffu, x.y, lane);
+    }
+    if constexpr (THREADS > 32) {
+        __shared__ float2 part[32];
+        if (threadIdx.x % 32 == 0)
+            part[threadIdx.x / 32] = x;
+        __syncthreads();
+        x = part[0];
+#pragma unroll
+        for (int i = 1; i < THREADS / 32; i++) {
+            x.x += part[i].x;
+            x.y += part[i].y;
+        }
+    }
+    return x;
+}
+
 struct line {
     const T *from;
     float kept[IS_KEPT ? PER_THREAD : 1][V];
