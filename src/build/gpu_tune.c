@@ -93,6 +93,8 @@ static void add_trial(hone_tuning *t, const hone_tuned_layer *layer, const hone_
     trial->launch = l;
     trial->image = -1;
     trial->us = known ? known->us : -1;
+    if (known)
+        c->us = known->us;
 }
 
 /* How many of the layer's trials so far are of this kernel. */
@@ -159,8 +161,10 @@ static hone_status time_trial(hone_tuning *t, const hone_tuned_layer *layer, hon
         buffers[i] = hone_tuning_buffer(t, trial->launch, trial->candidate, i);
     HONE_TRY(
         hone_timer_measure(t->timer, trial->candidate, image->result.image, buffers, &trial->us));
-    if (trial->us > 0)
+    if (trial->us > 0) {
+        trial->candidate->us = trial->us;
         hone_times_note(t->times, &(hone_time){trial->tactic, layer->key, t->device, 0, trial->us});
+    }
     return hone_progress_report(t->gpu->options->progress, "tune", ++t->n_timed, t->n_to_time);
 }
 

@@ -46,11 +46,6 @@ static hone_plan_arg arg_record(const hone_low_launch *l, int index)
     return record;
 }
 
-/* Where a kernel takes this long, its blocks had better be spread over idle processors than begin
- * early on the few that are free by then: ResNet-50 in exact float32 takes 1.07 ms so and 1.66 ms
- * with early starts, in float16 0.28 and 0.23 ms (one H100). */
-#define LONG_US 10
-
 static void emit_launch(hone_emitter *e, const hone_low_launch *l)
 {
     const hone_candidate *c = l->candidate;
@@ -61,7 +56,7 @@ static void emit_launch(hone_emitter *e, const hone_low_launch *l)
         .first_arg = (uint32_t)(e->sections[HONE_SECTION_ARGS].size / sizeof(hone_plan_arg)),
         .n_args = (uint32_t)c->n_args,
         .us = (float)c->us,
-        .flags = c->us > LONG_US ? HONE_LAUNCH_WAITS : 0,
+        .flags = hone_gpu_waits(c->us) ? HONE_LAUNCH_WAITS : 0,
     };
 
     for (int k = 0; k < 3; k++) {

@@ -118,6 +118,7 @@ static hone_status set(hone_chain *c, link *to, const hone_candidate *candidate,
     HONE_TRY(hone_timer_launch(c->timer, candidate, module, &next.args, &next.launch, fits));
     if (!*fits)
         return HONE_OK;
+    next.launch.is_programmatic = !hone_gpu_waits(candidate->us);
     for (int i = 0; i < candidate->n_args; i++)
         if (candidate->args[i].kind != HONE_GPU_NUMBER &&
             candidate->args[i].kind != HONE_GPU_NOTHING)
@@ -151,6 +152,7 @@ static hone_status build(hone_chain *c, hone_cuda_exec **out)
         CUgraphNode node;
         if (!c->links[i].is_set)
             continue;
+        edge.is_programmatic = c->links[i].launch.is_programmatic;
         st = hone_cuda_graph_kernel(graph, &c->links[i].launch, &edge, n_edges, &node);
         edge.from = node;
         n_edges = 1;

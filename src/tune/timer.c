@@ -142,7 +142,7 @@ hone_status hone_timer_launch(hone_timer *t, const hone_candidate *c, CUmodule m
 static hone_status chain(hone_timer *t, const hone_cuda_launch *launch, int n, hone_cuda_exec **out)
 {
     hone_cuda_graph *graph = NULL;
-    hone_cuda_edge edge = {.is_programmatic = true};
+    hone_cuda_edge edge = {.is_programmatic = launch->is_programmatic};
     hone_status st = hone_cuda_graph_create(t->device, &graph);
 
     for (int i = 0; st == HONE_OK && i < n; i++) {
@@ -214,6 +214,7 @@ static hone_status measure(hone_timer *t, const hone_candidate *c, CUmodule modu
         return HONE_OK;
     HONE_TRY(set_addresses(t, c, buffers, &args));
     HONE_TRY(time_copies(t, &launch, 4, 1, &first));
+    launch.is_programmatic = !hone_gpu_waits(first);
     const int n = HONE_MAX(2, HONE_MIN(MAX_CHAIN, (int)(CHAIN_US / HONE_MAX(first, 0.5))));
     return time_copies(t, &launch, n, RUNS, us);
 }
