@@ -274,7 +274,7 @@ static hone_status row_answers(subject *s, hone_context *c)
         HONE_TRY(compare(s, seed, found, &worst));
     }
     if (s->enqueues > 100)
-        s->enqueues = (int)HONE_MIN(ENQUEUES, HONE_MAX(3e6 / us, 100));
+        s->enqueues = (int)HONE_MIN(ENQUEUES, HONE_MAX(1e6 / us, 100));
     SAW(s, "error %.1e of at most %.0e; %d steps, %d launches", worst, s->tolerance,
         s->info.n_steps, s->info.n_launches);
     return HONE_OK;
@@ -335,46 +335,6 @@ out:
         hone_context_bind(c, i, NULL, 0);
     for (int i = 0; i < SEEDS; i++)
         drop(&b[i]);
-    hone_cuda_stream_destroy(device, stream);
-    return st;
-}
-
-static hone_status record_run(void *user, CUstream stream)
-{
-    return hone_context_enqueue(user, stream);
-}
-
-/* An inference within a graph of the caller's: a stream that is captured takes it as it is. */
-static hone_status row_capture(subject *s, hone_context *c)
-{
-    buffers b = {0};
-    CUstream stream = NULL;
-    hone_cuda_graph *graph = NULL;
-    hone_cuda_exec *exec = NULL;
-    double worst = 0;
-    size_t n_nodes = 0;
-    hone_status st;
-
-    HONE_TRY_OUT(hone_cuda_stream_create(device, 0, &stream));
-    HONE_TRY_OUT(take(s, HONE_CUDA_DEVICE, &b));
-    HONE_TRY_OUT(load(&b, 2));
-    HONE_TRY_OUT(bind(c, &b));
-    HONE_TRY_OUT(hone_context_prepare(c));
-    if (!c->gpu->is_one_launch) {
-        SAW(s, "not one launch: nothing to capture");
-        goto out;
-    }
-    HONE_TRY_OUT(hone_cuda_graph_capture(device, stream, record_run, c, &graph));
-    HONE_TRY_OUT(hone_cuda_graph_size(graph, &n_nodes));
-    HONE_TRY_OUT(hone_cuda_exec_create(graph, stream, &exec));
-    HONE_TRY_OUT(hone_cuda_exec_launch(exec, stream));
-    HONE_TRY_OUT(hone_cuda_stream_wait(device, stream));
-    HONE_TRY_OUT(check(&b, 2, &worst));
-    SAW(s, "a graph of %zu nodes", n_nodes);
-out:
-    hone_cuda_exec_destroy(exec);
-    hone_cuda_graph_destroy(graph);
-    drop(&b);
     hone_cuda_stream_destroy(device, stream);
     return st;
 }
@@ -681,9 +641,8 @@ typedef struct row {
 
 static const row rows[] = {
     {"answers", row_answers}, {"bindings", row_bindings}, {"moving", row_moving},
-    {"capture", row_capture}, {"bits", row_bits},         {"profile", row_profile},
-    {"edges", row_edges},     {"steady", row_steady},     {"streams", row_streams},
-    {"load", row_load},
+    {"bits", row_bits},       {"profile", row_profile},   {"edges", row_edges},
+    {"steady", row_steady},   {"streams", row_streams},   {"load", row_load},
 };
 
 /* ---- main ------------------------------------------------------------------------------------ */
