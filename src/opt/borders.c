@@ -1,8 +1,7 @@
-/* Where a GPU's layout meets another: between the caller's planes and pixels, in front of products
- * that take pixels for rows, and between channels that tensor cores load by 16 bytes and those that
- * a model has. The one idea: what has to be copied is copied once, with all that is to be done to
- * it, and what a constant can take over is not copied at all. The sets "flatten" (while all is
- * float32) and "borders" (once types are chosen). */
+/* The set "borders": where a GPU's layout meets another, between the caller's planes and pixels,
+ * and between channels that tensor cores load by 16 bytes and those that a model has. The one idea:
+ * what has to be copied is copied once, with all that is to be done to it, and what a constant can
+ * take over is not copied at all. It runs once types are chosen. */
 #include <math.h>
 
 #include "opt/edit.h"
@@ -10,74 +9,6 @@
 #include "opt/rules.h"
 
 #define PIECE 16 /* bytes of a load: channels are whole pieces */
-
-/* ---- products that take pixels ---- */
-
-/* The transpose to channels first behind which v is flat: [N, C * H * W]. */
-static hone_node *flattened(const hone_value *v)
-{
-    int perm[HONE_MAX_RANK];
-    const hone_node *view = v->def;
-
-    if (view == NULL || !hone_op_has(view->op, HONE_TRAIT_VIEW) || !hone_value_has_one_use(v) ||
-        hone_rank_of(v) != 2)
-        return NULL;
-    hone_node *t = hone_single_def_of(view->in[0], HONE_OP_transpose);
-    if (t == NULL || !hone_value_is_static(t->in[0]) || !hone_value_is_static(v) ||
-        hone_rank_of(t->in[0]) < 3)
-        return NULL;
-    hone_perm_to_first(hone_rank_of(t->in[0]), perm);
-    for (int i = 0; i < hone_rank_of(t->in[0]); i++)
-        if (t->attrs.transpose.perm.n != hone_rank_of(t->in[0]) ||
-            t->attrs.transpose.perm.v[i] != perm[i])
-            return NULL;
-    return hone_dim_of(v, 0) == hone_dim_of(t->in[0], 0) ? t : NULL;
-}
-
-/* The weights' rows (columns, where `lined`) in the order of channels last. */
-static hone_value *reordered(hone_graph *g, const hone_value *w, const hone_shape *pixels,
-                             bool lined)
-{
-    const int n = pixels->rank - 1, at = lined ? 1 : 0; /* extents of a row: channels first */
-    hone_shape split = {.rank = n + 1};
-    int perm[HONE_MAX_RANK];
-
-    split.dim[lined ? 0 : n] = hone_dim_of(w, lined ? 0 : 1);
-    perm[lined ? 0 : n] = lined ? 0 : n;
-    split.dim[at] = pixels->dim[n];
-    for (int i = 1; i < n; i++)
-        split.dim[at + i] = pixels->dim[i];
-    for (int i = 0; i < n; i++)
-        perm[at + i] = at + (i + 1) % n;
-    hone_value *v = hone_make_reshaped(g, w, &split);
-    v = v != NULL ? hone_make_transposed(g, v, perm) : NULL;
-    return v != NULL ? hone_make_reshaped(g, v, &w->type.shape) : NULL;
-}
-
-/* flatten_pixels: weights are put in the pixels' order instead of pixels in the weights'.
- *
- *     matmul(reshape(transpose(x, [0, 3, 1, 2]), [N, -1]), w)   ->   matmul(reshape(x, [N, -1]),
- * w')
- *
- * Legal for constant w of rank 2 and a transpose from channels last to first that serves the
- * product alone. Saves a copy of the activation. */
-static bool flatten_pixels(hone_graph *g, hone_node *m)
-{
-    const hone_node *t = flattened(m->in[0]);
-    const hone_value *w = m->in[1];
-
-    if (t == NULL || m->attrs.matmul.trans_a != 0 || !hone_is_constant(w) || hone_rank_of(w) != 2)
-        return false;
-    hone_value *turned = reordered(g, w, &t->in[0]->type.shape, m->attrs.matmul.trans_b != 0);
-    hone_value *flat =
-        turned != NULL ? hone_make_reshape(m, t->in[0], &m->in[0]->type.shape) : NULL;
-    if (flat == NULL)
-        return false;
-    hone_node_set_input(m, 0, flat);
-    hone_node_set_input(m, 1, turned);
-    return true;
-}
-const hone_rule hone_rule_flatten_pixels = {"flatten_pixels", HONE_OP_matmul, flatten_pixels};
 
 /* ---- copies at the borders ---- */
 
