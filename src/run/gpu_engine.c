@@ -21,8 +21,21 @@ static bool is_ptx(const hone_plan *p, const hone_plan_target *t)
     return true;
 }
 
-static bool fits(const hone_plan *p, const hone_plan_target *t, uint32_t arch)
+/* Devices of one major version differ in the shared memory that a block can have. */
+static bool has_room(const hone_plan *p, const hone_plan_target *t, const hone_cuda_info *info)
 {
+    for (uint32_t i = 0; i < t->n_launches; i++)
+        if (p->launches[t->first_launch + i].shared_bytes > (uint32_t)info->shared_per_block)
+            return false;
+    return true;
+}
+
+static bool fits(const hone_plan *p, const hone_plan_target *t, const hone_cuda_info *info)
+{
+    const uint32_t arch = (uint32_t)(info->major * 10 + info->minor);
+
+    if (!has_room(p, t, info))
+        return false;
     if (t->is_exact)
         return t->arch == arch;
     return t->arch <= arch && (t->arch / 10 == arch / 10 || is_ptx(p, t));
@@ -40,11 +53,10 @@ static hone_status choose_target(hone_engine *e)
     const hone_plan *p = e->plan;
     hone_gpu_engine *g = e->gpu;
     const hone_cuda_info *info = &g->device->info;
-    const uint32_t arch = (uint32_t)(info->major * 10 + info->minor);
 
     for (uint32_t i = 0; i < p->n_targets; i++) {
         const hone_plan_target *t = &p->targets[i];
-        if (fits(p, t, arch) && (!g->target || rank_of(p, t) > rank_of(p, g->target)))
+        if (fits(p, t, info) && (!g->target || rank_of(p, t) > rank_of(p, g->target)))
             g->target = t;
     }
     if (g->target)

@@ -124,6 +124,7 @@ static CUresult fake_cuDeviceGetAttribute(int *value, int attribute, CUdevice de
     switch (attribute) {
     case 75: *value = fake.major; break;
     case 76: *value = 0; break;
+    case 97: *value = 227 << 10; break;
     case 115: *value = fake.has_pools; break;
     case 120:
     case 127: *value = fake.major >= 9; break;

@@ -584,6 +584,7 @@ typedef struct target_case {
     uint32_t arch;
     bool is_exact;
     uint32_t kernel; /* 0: machine code; 1: PTX */
+    uint32_t shared_bytes;
 } target_case;
 
 static hone_plan *plan_of_targets(const target_case *targets, int n, void **data)
@@ -601,6 +602,8 @@ static hone_plan *plan_of_targets(const target_case *targets, int n, void **data
     for (int i = 0; i < n; i++) {
         const hone_plan_arg args[] = {value_arg(x), value_arg(y), number_arg(N, 8, false)};
         plan_launch(&p, step, targets[i].kernel, args, HONE_COUNT(args));
+        hone_plan_launch *l = (hone_plan_launch *)(void *)p.sections[HONE_SECTION_LAUNCHES].data;
+        l[i].shared_bytes = targets[i].shared_bytes;
         plan_target(&p, targets[i].name, targets[i].arch, targets[i].is_exact, (uint32_t)i, 1);
     }
     *data = plan_finish(&p, &size);
@@ -616,14 +619,19 @@ static void test_gpu_run_chooses_a_target(void **state)
         target_case targets[3];
         int chosen; /* -1: none fits */
     } cases[] = {
-        {9, 2, {{"sm_80", 80, false, 0}, {"sm_90", 90, false, 0}}, 1},
-        {8, 2, {{"sm_80", 80, false, 0}, {"sm_90", 90, false, 0}}, 0},
-        {8, 1, {{"sm_86", 86, false, 0}}, -1},
-        {9, 2, {{"sm_90", 90, false, 0}, {"sm_90a", 90, true, 0}}, 1},
-        {10, 2, {{"sm_90", 90, false, 0}, {"sm_90a", 90, true, 0}}, -1},
-        {10, 3, {{"sm_90", 90, false, 0}, {"sm_90a", 90, true, 0}, {"ptx", 90, false, 1}}, 2},
-        {9, 2, {{"ptx", 90, false, 1}, {"sm_90", 90, false, 0}}, 1},
-        {8, 1, {{"ptx", 90, false, 1}}, -1},
+        {9, 2, {{"sm_80", 80, false, 0, 0}, {"sm_90", 90, false, 0, 0}}, 1},
+        {8, 2, {{"sm_80", 80, false, 0, 0}, {"sm_90", 90, false, 0, 0}}, 0},
+        {8, 1, {{"sm_86", 86, false, 0, 0}}, -1},
+        {9, 2, {{"sm_90", 90, false, 0, 0}, {"sm_90a", 90, true, 0, 0}}, 1},
+        {10, 2, {{"sm_90", 90, false, 0, 0}, {"sm_90a", 90, true, 0, 0}}, -1},
+        {10,
+         3,
+         {{"sm_90", 90, false, 0, 0}, {"sm_90a", 90, true, 0, 0}, {"ptx", 90, false, 1, 0}},
+         2},
+        {9, 2, {{"ptx", 90, false, 1, 0}, {"sm_90", 90, false, 0, 0}}, 1},
+        {8, 1, {{"ptx", 90, false, 1, 0}}, -1},
+        {9, 2, {{"ptx", 80, false, 1, 0}, {"sm_90", 90, false, 0, 256 << 10}}, 0},
+        {9, 1, {{"sm_90", 90, false, 0, 256 << 10}}, -1},
     };
 
     (void)state;
