@@ -309,15 +309,16 @@ static bool resizing_of(const hone_lower *lower, resizing *r)
                      &r->scale[1], &r->shift[1]);
 }
 
-static void offer_resize(hone_lower *lower, const resizing *r, int v, bool is_packed)
+static void offer_resize(hone_lower *lower, const resizing *r, int v, int pixels, bool is_packed)
 {
-    const int64_t count = hone_tensor_count(lower->out[0]) / v;
+    const int64_t count = hone_tensor_count(lower->out[0]) / (v * pixels);
     hone_candidate *c = hone_lower_candidate(lower, "resize");
 
     if (!c)
         return;
     hone_knob_type(c, "T", lower->in[0]->dtype);
     hone_knob_int(c, "V", v);
+    hone_knob_int(c, "PIXELS", pixels);
     hone_knob_bool(c, "IS_PACKED", is_packed);
     hone_knob_int(c, "H", r->h);
     hone_knob_int(c, "W", r->w);
@@ -349,8 +350,11 @@ hone_status hone_gpu_resize(hone_lower *lower)
     while (r.inner % loose)
         loose--;
     if (best < 4 && loose > best)
-        offer_resize(lower, &r, loose, false);
+        offer_resize(lower, &r, loose, 1, false);
+    for (int pixels = hone_gpu_pack(lower->in[0]->dtype, r.ow); r.inner == 1 && pixels > 1;
+         pixels /= 2)
+        offer_resize(lower, &r, 1, pixels, false);
     for (int v = best; v >= 1 && v * 4 >= best; v /= 2)
-        offer_resize(lower, &r, v, v > 1);
+        offer_resize(lower, &r, v, 1, v > 1);
     return HONE_OK;
 }

@@ -1,8 +1,8 @@
 /* Pictures brought to another height and width: nearest or linear. The tensor is [.., H, W, INNER]; a thread has V
- * elements of an output pixel. Where an output position lies in the input is SCALE * i + SHIFT, in double, so that nearest
+ * elements of PIXELS output pixels of a row, whose place between the input's rows it finds once. Where an output position lies in the input is SCALE * i + SHIFT, in double, so that nearest
  * neighbours are those of the definition.
  *
- * Knobs: T; V; IS_PACKED: V is a pack; H, W, OH, OW, INNER; SCALE_H, SHIFT_H, SCALE_W, SHIFT_W; IS_LINEAR; ROUND as nearest_mode is numbered in
+ * Knobs: T; V; PIXELS, a divisor of OW, one but where INNER is one; IS_PACKED: V is a pack; H, W, OH, OW, INNER; SCALE_H, SHIFT_H, SCALE_W, SHIFT_W; IS_LINEAR; ROUND as nearest_mode is numbered in
  * attrs.def; COUNT threads with work; THREADS. Limits: compute capability 7.0. */
 #include "device.cuh"
 
@@ -35,23 +35,9 @@ __device__ inline void load(float (&x)[V], const T *p)
             x[i] = to_float(p[i]);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) resize(T *y, const T *x)
+/* The V elements at position (h, w) of the picture that begins at `from`. */
+__device__ inline void sample(float (&out)[V], const T *from, double h, double w)
 {
-    const index_t number = (index_t)blockIdx.x * THREADS + threadIdx.x;
-    constexpr int PACKS = INNER / V;
-
-    let_successor_begin();
-    wait_for_predecessor();
-    if (number >= COUNT)
-        return;
-    const int c = number % PACKS * V;
-    index_t rest = number / PACKS;
-    const double w = (double)(rest % OW) * SCALE_W + SHIFT_W;
-    rest /= OW;
-    const double h = (double)(rest % OH) * SCALE_H + SHIFT_H;
-    const T *from = x + (i64)(rest / OH) * H * W * INNER + c;
-    float out[V];
-
     if constexpr (IS_LINEAR) {
         const between p(h, H), q(w, W);
         float a[V], b[V], e[V], f[V];
@@ -66,9 +52,39 @@ extern "C" __global__ void __launch_bounds__(THREADS) resize(T *y, const T *x)
     } else {
         load(out, from + ((i64)nearest(h, H) * W + nearest(w, W)) * INNER);
     }
-    if constexpr (IS_PACKED)
-        store_pack<V>(y + (i64)number * V, out);
-    else
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) resize(T *y, const T *x)
+{
+    const index_t number = (index_t)blockIdx.x * THREADS + threadIdx.x;
+    constexpr int PACKS = INNER / V, GROUPS = OW / PIXELS;
+
+    static_assert(OW % PIXELS == 0 && (PIXELS == 1 || INNER == 1), "pixels of a thread are neighbours in memory");
+    let_successor_begin();
+    wait_for_predecessor();
+    if (number >= COUNT)
+        return;
+    const int c = number % PACKS * V;
+    index_t rest = number / PACKS;
+    const int first = rest % GROUPS * PIXELS;
+    rest /= GROUPS;
+    const double h = (double)(rest % OH) * SCALE_H + SHIFT_H;
+    const T *from = x + (i64)(rest / OH) * H * W * INNER + c;
+    float out[PIXELS][V];
+
+#pragma unroll
+    for (int i = 0; i < PIXELS; i++)
+        sample(out[i], from, h, (double)(first + i) * SCALE_W + SHIFT_W);
+    T *to = y + (i64)number * (V * PIXELS);
+    if constexpr (PIXELS > 1) {
+        float row[PIXELS];
+        for (int i = 0; i < PIXELS; i++)
+            row[i] = out[i][0];
+        store_pack<PIXELS>(to, row);
+    } else if constexpr (IS_PACKED) {
+        store_pack<V>(to, out[0]);
+    } else {
         for (int i = 0; i < V; i++)
-            from_float(out[i], y[(i64)number * V + i]);
+            from_float(out[0][i], to[i]);
+    }
 }

@@ -88,6 +88,8 @@ static const row_case row_cases[] = {
      "f32 1x5x17x13; -; -; i64 [1,5,40,29]", 1},
     {"resize", "mode=nearest, coordinate_transformation_mode=asymmetric, nearest_mode=floor",
      "f16 1x20x20x64; -; f32 [1,2,2,1]", 1},
+    {"resize", "mode=linear", "f32 1x3x10x11; -; -; i64 [1,3,20,44]", 1},
+    {"resize", "mode=nearest", "f16 2x3x9x13; -; -; i64 [2,3,5,24]", 1},
     {"resize", "mode=nearest", "f32 1x3x10x11; -; -; i64 [1,3,7,23]", 1},
     {"gather", "axis=0", "f16 30522x768; i64 1x128 <30522", 1},
     {"gather", "axis=1", "f32 3x50x7; i32 4x5 <50", 1},
