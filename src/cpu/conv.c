@@ -549,8 +549,11 @@ static hone_status conv_run(const hone_cpu_call *call)
     return HONE_OK;
 }
 
+/* Gates and sums are made for GPUs alone. */
 static bool conv_takes(const hone_cpu_call *call)
 {
+    if (call->attrs->conv.gate || call->n_out > 1)
+        return false;
     for (int i = 0; i < HONE_MIN(call->n_in, 3); i++)
         if (call->in[i] && call->in[i]->dtype != HONE_F32)
             return false;

@@ -41,7 +41,9 @@ typedef struct hone_gpu_contraction {
     int n_extra;
     hone_gpu_extra extra[HONE_GPU_EXTRAS];
     hone_gpu_packing weights; /* of input 1; dtype HONE_NONE: it lies as it should */
-    bool has_windows;         /* it is a convolution whose weights can be packed for STEM */
+    int gate;                 /* the input that a's columns are multiplied by; 0: none */
+    hone_gpu_steps gate_z;
+    bool has_windows; /* it is a convolution whose weights can be packed for STEM */
 } hone_gpu_contraction;
 
 static inline int64_t hone_gpu_contraction_rows(const hone_gpu_contraction *p)

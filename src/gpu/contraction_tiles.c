@@ -161,7 +161,10 @@ static bool fits_shared(const list *l, const hone_gpu_tile *t)
 {
     const int64_t own = t->kind == HONE_GPU_VECTOR ? (int64_t)t->wk * t->bm * (t->bn + 8) * 4 : 0;
 
-    return hone_gpu_tile_shared(l->p, t) + own + t->bn * 4 + 64 <= l->device->shared_bytes;
+    const int64_t gate =
+        l->p->gate ? pieces(l->p->c, t->bk) * t->bk * hone_dtype_bits(l->p->dtype) / 8 : 0;
+
+    return hone_gpu_tile_shared(l->p, t) + gate + own + t->bn * 4 + 64 <= l->device->shared_bytes;
 }
 
 /* No tile twice as large as what there is, no part of K without two steps, no more parts than fill
@@ -312,12 +315,12 @@ static void add_vectors(list *l)
 /* Only their own architecture has these products, in 16 bits. */
 static bool takes_warpgroup(const hone_gpu_contraction *p, const hone_gpu_facts *device)
 {
-    return device->arch == 90 && !p->w_is_kn && p->dtype != HONE_F32;
+    return !p->gate && device->arch == 90 && !p->w_is_kn && p->dtype != HONE_F32;
 }
 
 static bool takes_stem(const hone_gpu_contraction *p, const hone_gpu_facts *device)
 {
-    return p->has_windows && device->arch >= 80 && p->c <= 32;
+    return p->has_windows && !p->gate && device->arch >= 80 && p->c <= 32;
 }
 
 /* One pixel a row, or rows one after the other. */
@@ -326,7 +329,7 @@ static bool takes_vector(const hone_gpu_contraction *p)
     const bool is_point = p->kernel[0] * p->kernel[1] * p->stride[0] * p->stride[1] == 1 &&
                           p->pad[0] == 0 && p->pad[1] == 0 && p->spread[0] * p->spread[1] == 1;
 
-    return is_point && !p->a_is_km && !p->w_is_kn && hone_gpu_contraction_rows(p) <= 8;
+    return is_point && !p->gate && !p->a_is_km && !p->w_is_kn && hone_gpu_contraction_rows(p) <= 8;
 }
 
 static int by_time(const void *a, const void *b)

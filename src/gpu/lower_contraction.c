@@ -102,6 +102,9 @@ static void knob_extras(hone_candidate *c, const hone_gpu_contraction *p)
             hone_text_add(&c->knobs, "using E%d = extra<%s, %lld, %lld, %lld, %lld>;\n", k,
                           hone_gpu_type(e->dtype), (long long)e->m, (long long)e->n,
                           (long long)e->z.inner, (long long)e->z.outer);
+        else if (p->gate && k == HONE_GPU_EXTRAS - 1)
+            hone_text_add(&c->knobs, "using E%d = gate<%lld, %lld>;\n", k,
+                          (long long)p->gate_z.inner, (long long)p->gate_z.outer);
         else
             hone_text_add(&c->knobs, "using E%d = no_extra;\n", k);
     }
@@ -145,7 +148,12 @@ static void add_args(hone_candidate *c, const hone_gpu_contraction *p, const hon
     p->bias ? hone_candidate_in(c, p->bias) : hone_candidate_nothing(c);
     hone_candidate_out(c, 0);
     for (int k = 0; k < HONE_GPU_EXTRAS; k++)
-        k < p->n_extra ? hone_candidate_in(c, p->extra[k].arg) : hone_candidate_nothing(c);
+        if (k < p->n_extra)
+            hone_candidate_in(c, p->extra[k].arg);
+        else if (p->gate && k == HONE_GPU_EXTRAS - 1)
+            hone_candidate_in(c, p->gate);
+        else
+            hone_candidate_nothing(c);
     if (meets_in_memory) {
         const size_t floats = tiles * (size_t)(t->split * t->bm * t->bn);
         hone_candidate_scratch(c, floats * sizeof(float));

@@ -8,6 +8,7 @@ typedef struct conv_attrs {
     bool is_transposed;
     int64_t group, layout;
     const hone_program *program;
+    bool has_gate;
 } conv_attrs;
 
 static conv_attrs attrs_of(const hone_lower *lower)
@@ -16,8 +17,8 @@ static conv_attrs attrs_of(const hone_lower *lower)
 
     if (lower->op == HONE_OP_conv_transpose)
         return (conv_attrs){true, a->conv_transpose.group, a->conv_transpose.layout,
-                            a->conv_transpose.program};
-    return (conv_attrs){false, a->conv.group, a->conv.layout, a->conv.program};
+                            a->conv_transpose.program, false};
+    return (conv_attrs){false, a->conv.group, a->conv.layout, a->conv.program, a->conv.gate != 0};
 }
 
 /* A window of one or two dimensions as two. */
@@ -122,6 +123,21 @@ static bool set_rows(hone_gpu_map *map, hone_gpu_contraction *p)
     return true;
 }
 
+/* The gate is the last input; each image has its own, so that with several each is a problem. */
+static bool set_gate(const hone_lower *lower, hone_gpu_map *map, hone_gpu_contraction *p)
+{
+    const int64_t ones = p->kernel[0] * p->kernel[1] * p->stride[0] * p->stride[1];
+    const hone_tensor *gate = lower->in[lower->n_in - 1];
+    hone_dims images = {.rank = lower->out[0]->shape.rank, .dim = {p->batch}};
+
+    p->gate = lower->n_in - 1;
+    for (int d = 1; d < images.rank; d++)
+        images.dim[d] = 1;
+    return ones == 1 && (p->batch == 1 || p->out[0] * p->out[1] > 1) &&
+           p->pad[0] + p->pad[1] == 0 && p->inner == 1 && gate->dtype == p->dtype &&
+           p->n_extra < HONE_GPU_EXTRAS && hone_gpu_map_broadcast(map, &images);
+}
+
 /* Windows that lie beside each other without a gap, as patches of a picture do: a line of one is a
  * pixel of more channels, and rows of weights are the same. */
 static void join_lines(hone_gpu_contraction *p)
@@ -170,8 +186,10 @@ static bool conv_of(const hone_lower *lower, hone_gpu_contraction *p)
     }
     hone_gpu_map_init(&map, &lower->out[0]->shape);
     if (p->c * group != channels || !set_weights(lower, p) ||
-        !hone_gpu_contraction_epilogue(lower, &epilogue, &map, p) || !set_rows(&map, p))
+        !hone_gpu_contraction_epilogue(lower, &epilogue, &map, p) ||
+        (a.has_gate && !set_gate(lower, &map, p)) || !set_rows(&map, p))
         return false;
+    p->gate_z.outer = p->outer > 1 ? p->c : 0;
     if (!a.is_transposed)
         join_lines(p);
     return true;
@@ -182,8 +200,8 @@ static bool takes_conv(const hone_lower *lower)
     const hone_tensor *x = lower->in[0];
 
     return attrs_of(lower).layout == HONE_LAYOUT_LAST &&
-           (x->shape.rank == 3 || x->shape.rank == 4) && hone_gpu_is_float(x->dtype) &&
-           hone_gpu_is_float(lower->out[0]->dtype);
+           (x->shape.rank == 3 || x->shape.rank == 4) && !hone_lower_out(lower, 1) &&
+           hone_gpu_is_float(x->dtype) && hone_gpu_is_float(lower->out[0]->dtype);
 }
 
 hone_status hone_gpu_conv(hone_lower *lower)

@@ -113,7 +113,8 @@ static bool takes_depthwise(const hone_lower *lower)
     const hone_attrs_conv *a = &lower->attrs->conv;
     const hone_tensor *x = lower->in[0], *w = lower->in[1], *bias = hone_lower_in(lower, 2);
 
-    return a->layout == HONE_LAYOUT_LAST && x->shape.rank == 4 && hone_gpu_is_float(x->dtype) &&
+    return a->layout == HONE_LAYOUT_LAST && x->shape.rank == 4 && !a->gate &&
+           !hone_lower_out(lower, 1) && hone_gpu_is_float(x->dtype) &&
            hone_gpu_is_float(lower->out[0]->dtype) && w->shape.dim[1] == 1 &&
            a->group == x->shape.dim[3] && w->shape.dim[0] == a->group && w->shape.dim[2] <= 7 &&
            w->shape.dim[3] <= 7 && (!bias || hone_gpu_is_float(bias->dtype));

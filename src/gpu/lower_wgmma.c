@@ -174,8 +174,8 @@ static bool takes(const hone_gpu_contraction *p, const hone_gpu_facts *device)
     for (int i = 0; i < HONE_COUNT(steps); i++)
         if (steps[i] % lanes)
             return false;
-    return device->arch == 90 && p->dilation[0] > 0 && p->w_is_constant && !p->a_is_km &&
-           !p->w_is_kn && p->weights.dtype != HONE_NONE &&
+    return device->arch == 90 && p->dilation[0] > 0 && p->w_is_constant && !p->gate &&
+           !p->a_is_km && !p->w_is_kn && p->weights.dtype != HONE_NONE &&
            (p->dtype != HONE_F32 || device->allows_tf32) && hone_gpu_contraction_rows(p) >= 256 &&
            p->n >= 32;
 }

@@ -6,6 +6,10 @@ constexpr bool IS_SPREAD = UH * UW > 1; /* the input's pixels lie apart, zeros b
 constexpr bool IS_POINT = KH * KW == 1 && SH == 1 && SW == 1 && PH == 0 && PW == 0 && !IS_SPREAD;
 constexpr int PART_PITCH = BN + 8; /* floats: rows of fragments fall into different banks */
 
+constexpr bool HAS_GATE = E3::is_gate;
+
+static_assert(!HAS_GATE || IS_POINT, "a gate is for products and convolutions of 1 x 1");
+
 /* The kernels' parameters, in this order. */
 struct arguments {
     const T *a;

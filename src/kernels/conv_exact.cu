@@ -51,6 +51,12 @@ __device__ inline void multiply_tile(float (&acc)[MR][NP][2], u32 at, const warp
 #pragma unroll
         for (int i = 0; i < MR; i++)
             a[i] = load_four(at + swizzled<CHUNKS>(row + i * 8, chunk));
+        if constexpr (HAS_GATE) {
+            const float4 by = load_four(shared_address(gate_row + refill.chunk() + chunk));
+#pragma unroll
+            for (int i = 0; i < MR; i++)
+                a[i].x *= by.x, a[i].y *= by.y, a[i].z *= by.z, a[i].w *= by.w;
+        }
         if (chunk == me.k)
             refill();
 #pragma unroll

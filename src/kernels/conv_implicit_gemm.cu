@@ -47,12 +47,17 @@ __device__ inline void load_w_fragments(u32 (&f)[4], u32 at, int column, int ste
 struct fragments {
     u32 a[MT][4], w[NT / 2][4];
 
-    __device__ void load(u32 at, const warp &me, int step)
+    /* first: the tile's first chunk of K. */
+    __device__ void load(u32 at, const warp &me, int first, int step)
     {
         const int lane = threadIdx.x % 32;
+        const u32 *gates = (const u32 *)(gate_row + first + step * 2) + lane % 4;
 #pragma unroll
         for (int j = 0; j < MT; j++) {
             load_matrices(a[j], at + swizzled<CHUNKS>(me.m * TM + j * 16 + lane % 16, step * 2 + lane / 16));
+            if constexpr (HAS_GATE)
+                for (int i = 0; i < 4; i++)
+                    a[j][i] = multiply_pair(a[j][i], gates[i / 2 * 4], T());
             round_fragment<T>(a[j]);
         }
 #pragma unroll
@@ -67,13 +72,13 @@ __device__ inline void multiply_tile(float (&acc)[MT][NT][4], u32 at, const warp
 {
     fragments f[2];
 
-    f[0].load(at, me, me.k);
+    f[0].load(at, me, refill.chunk(), me.k);
     refill();
 #pragma unroll
     for (int i = 0; i < STEPS / WK; i++) {
         const fragments &now = f[i % 2];
         if (i + 1 < STEPS / WK)
-            f[(i + 1) % 2].load(at, me, me.k + (i + 1) * WK);
+            f[(i + 1) % 2].load(at, me, refill.chunk(), me.k + (i + 1) * WK);
 #pragma unroll
         for (int j = 0; j < MT; j++)
 #pragma unroll

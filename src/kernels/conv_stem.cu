@@ -30,6 +30,7 @@ constexpr int PATCH_H = (TH - 1) * SH + (KH - 1) * DH + 1, PATCH_W = (TW - 1) * 
 constexpr int PATCH_BYTES = (PATCH_H * PATCH_W * CP * ES + 15) / 16 * 16;
 constexpr int W_CHUNKS = STEPS * 2, W_PITCH = (W_CHUNKS + 1) * 16; /* an odd number of chunks: no two in one bank */
 
+static_assert(!HAS_GATE, "no gate is applied here");
 static_assert(TH * TW == BM && TW % 16 == 0, "a fragment's rows lie in one line of pixels");
 static_assert(BM % (16 * WM) == 0 && BN % (16 * WN) == 0, "a warp's tile is at least 16 x 16");
 static_assert(LDW == STEPS * KSTEP, "weights are padded to whole products");

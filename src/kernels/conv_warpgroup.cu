@@ -13,6 +13,7 @@
 
 constexpr int STEPS = 4 / WK; /* products of 32 bytes along K of a warp in a tile */
 
+static_assert(!HAS_GATE, "no gate is applied here");
 static_assert(ES == 2 && BK * ES == 128 && !W_IS_KN, "a tile's rows are lines of the swizzle");
 static_assert(WM % 4 == 0 && BM == 16 * WM && WN == 1, "four warps have 64 rows and all columns");
 static_assert(WK == 1 || WK == 2 || WK == 4, "K of a tile is split evenly over the warpgroups");

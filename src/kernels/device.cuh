@@ -114,6 +114,27 @@ template <typename T> __device__ inline void round_fragment(u32 (&f)[4])
             asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(f[i]) : "f"(__uint_as_float(f[i])));
 }
 
+/* Two neighbours times two others, rounded to their type. */
+__device__ inline u32 multiply_pair(u32 x, u32 y, f16)
+{
+    u32 z;
+    asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(z) : "r"(x), "r"(y));
+    return z;
+}
+
+__device__ inline u32 multiply_pair(u32 x, u32 y, bf16)
+{
+    u32 z;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(z) : "r"(x), "r"(y), "r"(0x80008000u)); /* + -0 */
+    return z;
+}
+
+/* One, where an element has the whole word. */
+__device__ inline u32 multiply_pair(u32 x, u32 y, float)
+{
+    return __float_as_uint(__uint_as_float(x) * __uint_as_float(y));
+}
+
 #endif
 
 /* ---- clusters ---- */

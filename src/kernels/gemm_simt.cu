@@ -41,14 +41,15 @@ template <int WIDE> __device__ inline void load_piece(float *to, const T *from, 
 }
 
 struct loader {
-    const T *a, *w;
+    const T *a, *w, *gate;
     extents e;
     int m, n;
     pixel rows[A_COPIES];
     float next_a[A_COPIES][A_WIDE], next_w[W_COPIES][W_WIDE];
 
     __device__ loader(const arguments &x, const place &p)
-        : a(x.a + p.offset(A_ZI, A_ZO)), w(x.w + p.offset(W_ZI, W_ZO)), e(x), m(p.m), n(p.n)
+        : a(x.a + p.offset(A_ZI, A_ZO)), w(x.w + p.offset(W_ZI, W_ZO)),
+          gate((const T *)x.extra[3] + p.offset(E3::zi, E3::zo)), e(x), m(p.m), n(p.n)
     {
 #pragma unroll
         for (int i = 0; i < A_COPIES; i++)
@@ -79,6 +80,15 @@ struct loader {
             const bool is_there = k < K && is_inside(rows[i], r, s, e);
             const u32 at = is_there ? rows[i].at + tap_offset<1>(rows[i], r, s, e) : 0;
             load_piece<A_WIDE>(next_a[i], a + (i64)at * LDA + (k - tap * C), is_there);
+        }
+        if constexpr (HAS_GATE) {
+            float by[A_WIDE];
+            load_piece<A_WIDE>(by, gate + k, k < K);
+#pragma unroll
+            for (int i = 0; i < A_COPIES; i++)
+#pragma unroll
+                for (int j = 0; j < A_WIDE; j++)
+                    next_a[i][j] *= by[j];
         }
     }
 

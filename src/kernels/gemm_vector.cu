@@ -17,6 +17,7 @@ constexpr int WORDS = COLUMNS * VEC * ES / 4; /* registers of a step's w */
 constexpr int ROOM = 64 / (WORDS > 0 ? WORDS : 1);
 constexpr int HELD = STEPS < ROOM ? STEPS : ROOM > 0 ? ROOM : 1; /* steps whose w is in registers early */
 
+static_assert(!HAS_GATE, "no gate is applied here");
 static_assert(IS_POINT && !W_IS_KN && !A_IS_KM, "rows of a and of w lie along K");
 static_assert(BK == 32 * WK * VEC && K % VEC == 0, "pieces are whole");
 static_assert(BN % WN == 0 && BN % 8 == 0 && SPLIT == 1 && !CLUSTER, "as it is");

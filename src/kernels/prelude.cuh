@@ -63,14 +63,21 @@ template <typename R> __device__ inline float rounded(float x)
  * next. N is 1 or 0: 0 repeats the operand over the columns. */
 template <typename E, i64 M, int N = 1, i64 ZI = 0, i64 ZO = 0> struct extra {
     using type = E;
-    static constexpr bool is_there = true;
+    static constexpr bool is_there = true, is_gate = false;
     static constexpr i64 m = M, zi = ZI, zo = ZO;
     static constexpr int n = N;
 };
 struct no_extra {
     using type = float;
-    static constexpr bool is_there = false;
+    static constexpr bool is_there = false, is_gate = false;
     static constexpr i64 m = 0, zi = 0, zo = 0;
+    static constexpr int n = 0;
+};
+/* In the place of an operand: a number for each column of a, which a's rows are multiplied by. */
+template <i64 ZI, i64 ZO> struct gate {
+    using type = float;
+    static constexpr bool is_there = false, is_gate = true;
+    static constexpr i64 m = 0, zi = ZI, zo = ZO;
     static constexpr int n = 0;
 };
 

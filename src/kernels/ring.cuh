@@ -26,6 +26,17 @@ template <int PER_ROW> __device__ inline u32 swizzled(int r, int c)
     return (u32)(r * PER_ROW + (c ^ (r / ROWS_PER_LINE & MASK))) * 16;
 }
 
+/* The gate of every channel, which lies still while tiles come and go. */
+__shared__ uint4 gate_row[HAS_GATE ? TILES * CHUNKS : 1];
+
+__device__ inline void load_gate(const arguments &x, const place &p)
+{
+    const char *from = (const char *)((const T *)x.extra[3] + p.offset(E3::zi, E3::zo));
+
+    for (int i = threadIdx.x; i < TILES * CHUNKS; i += THREADS)
+        copy16(shared_address(gate_row + i), from + (i < K_CHUNKS ? i * 16 : 0), i < K_CHUNKS);
+}
+
 /* Copies tiles into slots of the ring. What does not change from tile to tile is kept in registers: with small tiles
  * the arithmetic of addresses is what takes the time. */
 struct loader {
@@ -103,7 +114,13 @@ struct warp {
 /* Requests the tile number `next` for the slot that has become free. */
 struct refiller {
     const loader &from;
-    int first, next, count, slot;
+    int first, now, next, count, slot;
+
+    /* The first chunk of K of the tile that is computed now. */
+    __device__ int chunk() const
+    {
+        return (first + now) * CHUNKS;
+    }
 
     __device__ void operator()() const
     {
@@ -128,6 +145,8 @@ __device__ inline void run_ring(const arguments &x, const loader &from, const pl
         for (int i = 0; i < AHEAD && i < count; i++)
             from.load_w(first + i, i);
     wait_for_predecessor();
+    if (HAS_GATE)
+        load_gate(x, p);
     for (int i = 0; i < AHEAD; i++) {
         if (i < count) {
             if (!W_IS_CONSTANT)
@@ -141,7 +160,7 @@ __device__ inline void run_ring(const arguments &x, const loader &from, const pl
     for (int i = 0; i < count; i++) {
         copy_wait<AHEAD - 1>();
         __syncthreads();
-        multiply(from.ring + slot * STAGE_BYTES, refiller{from, first, i + AHEAD, count, free_slot});
+        multiply(from.ring + slot * STAGE_BYTES, refiller{from, first, i, i + AHEAD, count, free_slot});
         slot = slot + 1 == STAGES ? 0 : slot + 1;
         free_slot = free_slot + 1 == STAGES ? 0 : free_slot + 1;
     }

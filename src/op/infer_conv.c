@@ -90,10 +90,11 @@ static hone_status conv_shape(const hone_infer *x, int in, int w, hone_shape *ou
     return spatial_extents(x, &c, out);
 }
 
-hone_status hone_infer_check_epilogue(const hone_infer *x, const hone_program *program,
-                                      const hone_shape *out)
+/* The inputs of an epilogue program are those from 3 to `end`. */
+static hone_status check_epilogue(const hone_infer *x, int end, const hone_program *program,
+                                  const hone_shape *out)
 {
-    const int more = HONE_MAX(x->n_in - 3, 0), wanted = program ? program->n_in - 1 : 0;
+    const int more = HONE_MAX(end - 3, 0), wanted = program ? program->n_in - 1 : 0;
     hone_shape both;
 
     if (more != wanted)
@@ -101,7 +102,7 @@ hone_status hone_infer_check_epilogue(const hone_infer *x, const hone_program *p
             HONE_ERR_BUILD,
             "there are %d inputs after the bias but the program takes %d; they must be as many",
             more, wanted);
-    for (int i = 3; i < x->n_in; i++) {
+    for (int i = 3; i < end; i++) {
         HONE_TRY(hone_shape_broadcast(x->extents, out, hone_in_shape(x, i), &both));
         for (int k = 0; k < both.rank; k++)
             if (both.rank != out->rank ||
@@ -113,6 +114,12 @@ hone_status hone_infer_check_epilogue(const hone_infer *x, const hone_program *p
                     i);
     }
     return HONE_OK;
+}
+
+hone_status hone_infer_check_epilogue(const hone_infer *x, const hone_program *program,
+                                      const hone_shape *out)
+{
+    return check_epilogue(x, x->n_in, program, out);
 }
 
 hone_status hone_infer_check_factors(const hone_infer *x, unsigned types)
@@ -128,7 +135,38 @@ hone_status hone_infer_check_factors(const hone_infer *x, unsigned types)
     return HONE_OK;
 }
 
-static hone_status infer_float_conv(hone_infer *x, const hone_program *program, hone_dtype to)
+/* The last input, a number for each channel of a picture that its pixels are multiplied by first:
+ * [N, 1..., C], channels last. */
+static hone_status check_gate(const hone_infer *x, int i)
+{
+    const int rank = hone_in_rank(x, 0);
+
+    if (i < 3)
+        return hone_error(HONE_ERR_BUILD, "there is no gate among %d inputs", x->n_in);
+    if (!hone_attr_is_last(x))
+        return hone_error(HONE_ERR_BUILD, "there is a gate but channels are not last");
+    HONE_TRY(hone_infer_check_same_type(x, 0, i));
+    if (rank < 0 || hone_in_rank(x, i) < 0)
+        return HONE_OK;
+    HONE_TRY(hone_infer_check_rank(x, i, rank, rank));
+    for (int k = 0; k < rank; k++)
+        HONE_TRY(hone_infer_same_extent(x, hone_in_dim(x, i, k),
+                                        k == 0 || k == rank - 1 ? hone_in_dim(x, 0, k) : 1,
+                                        "the gate", "the pictures", NULL));
+    return HONE_OK;
+}
+
+/* Partial sums of the output, channels last, for whoever needs its means: [N, rows, 1..., C], to be
+ * added over the rows; which pixels are in which is the kernel's business. */
+static void set_sums(hone_infer *x, hone_shape shape)
+{
+    for (int i = 2; i < shape.rank - 1; i++)
+        shape.dim[i] = 1;
+    hone_out_set(x, 1, HONE_F32, &shape);
+}
+
+static hone_status infer_float_conv(hone_infer *x, const hone_program *program, hone_dtype to,
+                                    bool has_gate)
 {
     hone_shape shape;
 
@@ -136,19 +174,25 @@ static hone_status infer_float_conv(hone_infer *x, const hone_program *program, 
     HONE_TRY(conv_shape(x, 0, 1, &shape));
     if (shape.rank > 0)
         HONE_TRY(hone_infer_check_row(x, 2, shape.dim[hone_attr_is_last(x) ? shape.rank - 1 : 1]));
-    HONE_TRY(hone_infer_check_epilogue(x, program, &shape));
+    if (has_gate)
+        HONE_TRY(check_gate(x, x->n_in - 1));
+    HONE_TRY(check_epilogue(x, x->n_in - has_gate, program, &shape));
+    if (x->n_out > 1 && !hone_attr_is_last(x))
+        return hone_error(HONE_ERR_BUILD, "sums are wanted but channels are not last");
+    set_sums(x, shape);
     hone_out_set(x, 0, to != HONE_NONE ? to : hone_in_dtype(x, 0), &shape);
     return HONE_OK;
 }
 
 hone_status hone_infer_conv(hone_infer *x)
 {
-    return infer_float_conv(x, x->attrs->conv.program, x->attrs->conv.to);
+    return infer_float_conv(x, x->attrs->conv.program, x->attrs->conv.to, x->attrs->conv.gate != 0);
 }
 
 hone_status hone_infer_conv_transpose(hone_infer *x)
 {
-    return infer_float_conv(x, x->attrs->conv_transpose.program, x->attrs->conv_transpose.to);
+    return infer_float_conv(x, x->attrs->conv_transpose.program, x->attrs->conv_transpose.to,
+                            false);
 }
 
 /* Inputs x, w, x's zero point, w's zero point (one, or one an output channel). */

@@ -306,6 +306,7 @@ static hone_dtype *type_attribute(hone_node *n)
     case HONE_OP_conv: return &n->attrs.conv.to;
     case HONE_OP_conv_transpose: return &n->attrs.conv_transpose.to;
     case HONE_OP_matmul: return &n->attrs.matmul.to;
+    case HONE_OP_squeeze_excite: return &n->attrs.squeeze_excite.to;
     default: return NULL;
     }
 }

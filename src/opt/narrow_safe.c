@@ -57,7 +57,8 @@ hone_narrow_form hone_narrow_form_of(const hone_node *node)
     case HONE_OP_cast: return HONE_NARROW_FREE;
     case HONE_OP_conv:
     case HONE_OP_conv_transpose:
-    case HONE_OP_matmul: return HONE_NARROW_PRODUCT;
+    case HONE_OP_matmul:
+    case HONE_OP_squeeze_excite: return HONE_NARROW_PRODUCT;
     default: break;
     }
     if (is_never(node->op))
@@ -69,9 +70,10 @@ hone_narrow_form hone_narrow_form_of(const hone_node *node)
 bool hone_narrow_input_is_tied(const hone_node *node, int i)
 {
     switch (node->op) {
-    case HONE_OP_conv:
+    case HONE_OP_conv: return i < 2 || (node->attrs.conv.gate && i == node->n_in - 1);
     case HONE_OP_conv_transpose:
     case HONE_OP_matmul: return i < 2;
+    case HONE_OP_squeeze_excite: return i == 1 || i == 3;
     case HONE_OP_pointwise:
     case HONE_OP_cast: return false;
     case HONE_OP_attention: return i != 3;
@@ -86,6 +88,7 @@ bool hone_narrow_input_is_wide(const hone_node *node, int i)
     case HONE_OP_conv:
     case HONE_OP_conv_transpose:
     case HONE_OP_matmul: return i == 2;
+    case HONE_OP_squeeze_excite: return i == 2 || i == 4;
     case HONE_OP_resize: return i > 0;
     default: return false;
     }

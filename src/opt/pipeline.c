@@ -47,6 +47,8 @@ static const row rows[] = {
     {"regions", BOTH, hone_pass_regions, false, "pointwise neighbours become one program"},
     {"epilogue", CPU, NULL, false, "programs go into the contraction before them"},
     {"fusion", GPU, NULL, false, "programs and casts go into the contraction before them"},
+    {"excite", GPU, hone_pass_excite, false,
+     "squeeze-and-excite becomes one kernel; its gate goes into the convolution behind it"},
     {"siblings", CPU, NULL, false, "contractions of one input become a wider one"},
     {"columns", CPU, NULL, false, "short constant operands become lines"},
     {"narrow", GPU, hone_pass_narrow, true, "float32 becomes float16 or bfloat16 where it is safe"},

@@ -19,6 +19,9 @@ typedef struct row_case {
     int n_out;
 } row_case;
 
+#define SILU    "squeeze=(x0) { r1 = sigmoid x0; r2 = mul x0 r1 }"
+#define SIGMOID "excite=(x0) { r1 = sigmoid x0 }"
+
 static const row_case row_cases[] = {
     {"add", "", "f16 1x56x56x64; f16 1x56x56x64", 1},
     {"add", "", "f32 8x12x128x128; f32 8x1x1x128", 1},
@@ -66,6 +69,25 @@ static const row_case row_cases[] = {
     {"global_average_pool", "layout=last", "f16 8x14x14x672", 1},
     {"global_average_pool", "", "f32 2x320x7x7", 1},
     {"global_max_pool", "layout=last", "f32 1x8x8x10", 1},
+    {"squeeze_excite", SILU ", " SIGMOID,
+     "f16 1x112x112x32; f16 8x32x1x1 const; f32 8 const; f16 32x8x1x1 const; f32 32 const", 1},
+    {"squeeze_excite", SILU ", " SIGMOID,
+     "f16 1x14x14x672; f16 28x672x1x1 const; f32 28 const; f16 672x28x1x1 const; f32 672 const", 1},
+    {"squeeze_excite", SILU ", " SIGMOID,
+     "f16 1x7x7x1152; f16 48x1152x1x1 const; f32 48 const; f16 1152x48x1x1 const; f32 1152 const",
+     1},
+    {"squeeze_excite", "count=3136, to=float16, " SILU ", " SIGMOID,
+     "f32 1x56x1x144; f16 6x144x1x1 const; f32 6 const; f16 144x6x1x1 const; f32 144 const", 1},
+    {"squeeze_excite", "count=49, to=float16, " SILU ", " SIGMOID,
+     "f32 1x7x1x1152; f16 48x1152x1x1 const; f32 48 const; f16 1152x48x1x1 const; f32 1152 const",
+     1},
+    {"squeeze_excite", "squeeze=(x0) { r1 = relu x0 }",
+     "f32 3x9x11x70; f32 17x70x1x1 const; -; f32 70x17x1x1 const", 1},
+    {"squeeze_excite", SIGMOID,
+     "bf16 2x5x5x2048; bf16 128x2048 const; bf16 128 const; "
+     "bf16 2048x128 const; bf16 2048 const",
+     1},
+    {"squeeze_excite", "", "f32 1x6x3; f32 5x3 const; -; f32 3x5 const; f32 3 const", 1},
     {"max_pool", "kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], layout=last",
      "f16 1x112x112x64", 1},
     {"max_pool", "kernel_shape=[2,2], strides=[2,2], ceil_mode=1", "f32 2x5x33x31", 1},
@@ -114,6 +136,8 @@ static const row_case row_cases[] = {
     {"cast", "to=int64", "bool 3x50", 1},
     {"expand", "", "f32 1x7x1; i64 [4,7,64]", 1},
 };
+#undef SILU
+#undef SIGMOID
 enum {
     ROW_CASES = sizeof row_cases / sizeof *row_cases,
     ROW_TENSORS = 8
