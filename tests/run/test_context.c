@@ -209,6 +209,40 @@ static void test_profile_shapes(void **state)
     hone_plan_destroy(plan);
 }
 
+/* The calls that GPUs need work on the CPU as well: a program need not ask what its plan is for. */
+static void test_calls_for_gpus_work_on_the_cpu(void **state)
+{
+    hone_plan *plan = build(dense_model(), HONE_BUILD_OPTIONS(.shapes = "x:2x4"));
+    hone_engine *engine = NULL;
+    hone_context *context = NULL;
+    hone_run_times times = {.size = sizeof times};
+    const float x[8] = {1, 2, 3, 4, -1, 0, 1, 0};
+    float y[6], expected[6];
+
+    (void)state;
+    OK(hone_engine_create(plan, NULL, &engine));
+    assert_int_equal(hone_engine_energy_mj(engine), 0);
+    OK(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.threads = 1), &context));
+    OK(hone_context_write(context, 0, x, sizeof x));
+    assert_int_equal(hone_context_write(context, 0, x, 1 << 20), HONE_ERR_ARGUMENT);
+    assert_int_equal(hone_context_read(context, 2, y, 4), HONE_ERR_ARGUMENT);
+    OK(hone_context_prepare(context));
+    assert_int_equal(hone_context_times(context, &times), HONE_ERR_STATE);
+    OK(hone_context_timing(context, true));
+    assert_int_equal(hone_context_times(context, &times), HONE_ERR_STATE);
+    OK(hone_context_enqueue(context, NULL));
+    OK(hone_context_wait(context));
+    OK(hone_context_times(context, &times));
+    assert_true(times.device_ms > 0 && times.h2d_ms == 0 && times.d2h_ms == 0);
+    OK(hone_context_read(context, 1, y, sizeof y));
+    dense_reference(x, 2, expected);
+    for (int i = 0; i < 6; i++)
+        assert_true(fabsf(y[i] - expected[i]) < 1e-4f);
+    hone_context_destroy(context);
+    hone_engine_destroy(engine);
+    hone_plan_destroy(plan);
+}
+
 static void test_unbound_input_is_told(void **state)
 {
     hone_plan *plan = build(dense_model(), HONE_BUILD_OPTIONS(.shapes = "x:1x4"));
@@ -221,6 +255,7 @@ static void test_unbound_input_is_told(void **state)
     OK(hone_context_create(engine, HONE_CONTEXT_OPTIONS(.threads = 1, .caller_io = true),
                            &context));
     assert_int_equal(hone_context_run(context), HONE_ERR_STATE);
+    assert_int_equal(hone_context_write(context, 0, small, sizeof small), HONE_ERR_STATE);
     OK(hone_context_bind(context, 0, small, sizeof small));
     assert_int_equal(hone_context_run(context), HONE_ERR_ARGUMENT);
     assert_int_equal(hone_context_bind(context, 7, small, sizeof small), HONE_ERR_ARGUMENT);
@@ -454,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_context_lends_memory),
         cmocka_unit_test(test_context_in_callers_memory),
         cmocka_unit_test(test_profile_shapes),
+        cmocka_unit_test(test_calls_for_gpus_work_on_the_cpu),
         cmocka_unit_test(test_unbound_input_is_told),
         cmocka_unit_test(test_running_allocates_nothing),
 #ifdef FILTER_SYSTEM_CALLS
