@@ -209,12 +209,12 @@ def bert_base_s128(n, b, path, heads=4, size=64, layers=12):
     n.save(path, [("input", TensorProto.INT64, [b, s])], x, [b, s, w])
 
 
-# The most steps that may be left: one for each product that is not merged, each norm, attention and pool, and the copy
+# The most steps that may be left: one for each product that is not merged, each norm, attention, pool and gate, and the copy
 # in front; ResNet-50: a copy, 53 convolutions, two pools, a product.
 NETWORKS = {
     resnet50: 57,
     mobilenet_v2: 55,
-    efficientnet_b0: 116,
+    efficientnet_b0: 68,
     vit_b16: 90,
     bert_base_s128: 87,
     fcn_resnet50: 59,
