@@ -45,13 +45,30 @@ static bool can_take(const hone_node *region, int k)
 }
 
 /* Whether a region's operand can be seen under the product's shape: it has one element, or as many
- * as the product, or one for each of the product's columns. 0: no; else how. */
+ * as the product, or as many as each of its images, or one for each of its columns. 0: no; else
+ * how. */
 typedef enum operand_form {
     OPERAND_NONE,
     OPERAND_AS_IT_IS,
     OPERAND_WHOLE,
+    OPERAND_IMAGE,
     OPERAND_COLUMNS,
 } operand_form;
+
+/* Whether x is the same for every image: all of the region but for its first axis, which the view
+ * keeps. */
+static bool is_image(const hone_value *x, const hone_value *region_out, const hone_value *product)
+{
+    const int rank = hone_rank_of(region_out);
+
+    if (hone_rank_of(x) != rank || rank < 2 || hone_rank_of(product) < 2 ||
+        hone_dim_of(x, 0) != 1 || hone_dim_of(region_out, 0) != hone_dim_of(product, 0))
+        return false;
+    for (int i = 1; i < rank; i++)
+        if (hone_dim_of(x, i) != hone_dim_of(region_out, i))
+            return false;
+    return true;
+}
 
 static operand_form form_under(const hone_value *x, const hone_value *region_out,
                                const hone_value *product)
@@ -66,6 +83,8 @@ static operand_form form_under(const hone_value *x, const hone_value *region_out
                                                                         : OPERAND_NONE;
     if (hone_shapes_same(x, region_out))
         return OPERAND_WHOLE;
+    if (is_image(x, region_out, product))
+        return OPERAND_IMAGE;
     bool vector = rank_x > 0;
     for (int i = 0; i + 1 < rank_x; i++)
         vector = vector && hone_dim_of(x, i) == 1;
@@ -81,11 +100,12 @@ static operand_form form_under(const hone_value *x, const hone_value *region_out
 /* The operand as the product's node takes it; NULL where it cannot. */
 static hone_value *operand_under(hone_node *region, hone_value *x, const hone_value *product)
 {
-    hone_shape columns = {1, {0}};
+    hone_shape columns = {1, {0}}, image = product->type.shape;
 
     switch (form_under(x, region->out[0], product)) {
     case OPERAND_AS_IT_IS: return x;
     case OPERAND_WHOLE: return hone_make_reshape(region, x, &product->type.shape);
+    case OPERAND_IMAGE: image.dim[0] = 1; return hone_make_reshape(region, x, &image);
     case OPERAND_COLUMNS:
         columns.dim[0] = hone_dim_of(product, hone_rank_of(product) - 1);
         return hone_rank_of(x) == 1 ? x : hone_make_reshape(region, x, &columns);
@@ -153,8 +173,9 @@ static bool others_fit(const hone_node *region, int taken, operand_fits fits)
         if (i == taken)
             continue;
         const operand_form form = form_under(region->in[i], region->out[0], product);
-        if (form == OPERAND_NONE || !(form == OPERAND_AS_IT_IS ? fits(region->in[i], product->def)
-                                                               : fits(region->in[i], region)))
+        const hone_node *seen = form == OPERAND_AS_IT_IS ? product->def : region;
+        if (form == OPERAND_NONE || (form == OPERAND_IMAGE && fits == fits_cpu) ||
+            !fits(region->in[i], seen))
             return false;
     }
     return true;

@@ -246,7 +246,7 @@ def main():
     p.add_argument("--half", action="store_true")
     p.add_argument("--batch", type=int, default=1)
     p.add_argument("names", nargs="*")
-    a = p.parse_args()
+    a = p.parse_intermixed_args()
     if a.check:
         check(a.check)
     a.out.mkdir(parents=True, exist_ok=True)
