@@ -67,6 +67,23 @@ const hone_rule hone_rule_join_conversions = {"join_conversions", HONE_OP_pointw
 const hone_rule hone_rule_join_conversions_cast = {"join_conversions_cast", HONE_OP_cast,
                                                    join_conversions};
 
+/* conversion_as_cast: a region that only converts is a cast.
+ *
+ *     pointwise(x: f32) { copy } : f16   ->   cast(x, f16)
+ *
+ * Always legal; what stands at the borders then knows it. */
+static bool conversion_as_cast(hone_graph *g, hone_node *n)
+{
+    (void)g;
+    if (!is_conversion(n) || n->in[0]->type.dtype == n->out[0]->type.dtype)
+        return false;
+    hone_node *made = hone_make_node(n, HONE_OP_cast, 1, n->in);
+    made->attrs.cast.to = n->out[0]->type.dtype;
+    return hone_put_in_place(n->out[0], made);
+}
+const hone_rule hone_rule_conversion_as_cast = {"conversion_as_cast", HONE_OP_pointwise,
+                                                conversion_as_cast};
+
 /* The first input that may be of any float type; beyond the last where there is none. */
 static int first_free_input(const hone_node *n)
 {
