@@ -29,6 +29,11 @@ bool hone_gpu_is_float(hone_dtype dtype)
     return dtype == HONE_F32 || dtype == HONE_F16 || dtype == HONE_BF16;
 }
 
+bool hone_gpu_is_coarse(hone_dtype dtype)
+{
+    return dtype == HONE_F16 || dtype == HONE_BF16;
+}
+
 int hone_gpu_pack(hone_dtype dtype, int64_t n)
 {
     int v = HONE_MIN(16 * 8 / hone_dtype_bits(dtype), 8);

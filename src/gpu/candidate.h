@@ -57,6 +57,7 @@ typedef struct hone_gpu_packing {
 typedef struct hone_candidate {
     struct hone_candidate *next;
     int part;
+    bool is_coarse; /* programs need no more than 16 bits of result have */
     const hone_kernel_text *kernel;
     hone_arena *arena;
     hone_text knobs; /* C++: what stands between the prelude and the kernel's text */
@@ -153,7 +154,8 @@ const char *hone_candidate_name(const hone_candidate *c);
 
 /* "f16", "float": the type's name in kernels; NULL where kernels have none. */
 const char *hone_gpu_type(hone_dtype dtype);
-bool hone_gpu_is_float(hone_dtype dtype); /* f32, f16, bf16 */
+bool hone_gpu_is_float(hone_dtype dtype);  /* f32, f16, bf16 */
+bool hone_gpu_is_coarse(hone_dtype dtype); /* f16, bf16 */
 
 /* The most elements that a thread can move at once: a divisor of n, and 16 bytes of the smallest
  * type at most. */

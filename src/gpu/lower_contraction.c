@@ -200,6 +200,7 @@ hone_candidate *hone_gpu_contraction_candidate(hone_lower *lower, const hone_gpu
     knob_tile(c, t);
     knob_kind(c, t);
     knob_extras(c, p);
+    c->is_coarse = hone_gpu_is_coarse(p->out_dtype);
     hone_gpu_program_emit(c, p->program ? p->program : &plain, "epilogue", 1 + HONE_GPU_EXTRAS);
     name_candidate(c, p, t);
     add_args(c, p, t);

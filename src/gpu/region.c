@@ -12,6 +12,26 @@ static const char *const expressions[HONE_SCALAR_COUNT] = {
 #undef SCALAR
 };
 
+/* In the prelude's words, where the result has 16 bits. */
+static const struct {
+    int op;
+    const char *expression;
+} coarse[] = {
+    {HONE_SCALAR_reciprocal, "coarse_reciprocal(a)"},
+    {HONE_SCALAR_exp, "coarse_exp(a)"},
+    {HONE_SCALAR_erf, "coarse_erf(a)"},
+    {HONE_SCALAR_tanh, "coarse_tanh(a)"},
+    {HONE_SCALAR_sigmoid, "coarse_sigmoid(a)"},
+};
+
+static const char *expression_of(int op, bool is_coarse)
+{
+    for (int i = 0; is_coarse && i < HONE_COUNT(coarse); i++)
+        if (coarse[i].op == op)
+            return coarse[i].expression;
+    return expressions[op];
+}
+
 /* ---- packs ---- */
 
 static bool is_contiguous(const hone_gpu_map *map, int k)
@@ -52,7 +72,7 @@ int hone_gpu_region_pack(const hone_gpu_region *region, hone_gpu_map *map)
 
 /* ---- the program ---- */
 
-static void emit_scalars(hone_text *t, const hone_program *p)
+static void emit_scalars(hone_text *t, const hone_program *p, bool is_coarse)
 {
     static const char *const params[] = {"float v", "float a", "float a, float b",
                                          "float a, float b, float c"};
@@ -69,7 +89,8 @@ static void emit_scalars(hone_text *t, const hone_program *p)
     for (int op = 0; op < HONE_SCALAR_COUNT; op++)
         if (is_used[op])
             hone_text_add(t, "__device__ inline float scalar_%s(%s)\n{\n    return %s;\n}\n",
-                          hone_scalar_names[op], params[hone_scalar_arity[op]], expressions[op]);
+                          hone_scalar_names[op], params[hone_scalar_arity[op]],
+                          expression_of(op, is_coarse));
 }
 
 static void emit_register(hone_text *t, const hone_program *p, int r)
@@ -92,7 +113,7 @@ void hone_gpu_program_emit(hone_candidate *c, const hone_program *p, const char 
 {
     hone_text *t = &c->knobs;
 
-    emit_scalars(t, p);
+    emit_scalars(t, p, c->is_coarse);
     hone_text_add(t, "__device__ inline float %s(", name);
     for (int k = 0; k < n_params; k++)
         hone_text_add(t, "%sfloat x%d", k ? ", " : "", k);
@@ -170,6 +191,7 @@ static void emit_body(hone_text *t, const hone_gpu_region *region, const hone_gp
 void hone_gpu_region_emit(hone_candidate *c, const hone_gpu_region *region, const hone_gpu_map *map,
                           int v)
 {
+    c->is_coarse = hone_gpu_is_coarse(region->out);
     hone_knob_index(c, hone_gpu_map_count(map));
     emit_inputs(&c->knobs, region);
     hone_gpu_program_emit(c, region->program, "program", region->program->n_in);
