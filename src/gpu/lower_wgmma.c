@@ -58,23 +58,37 @@ static int stages_of(const shape *s, const hone_gpu_facts *device)
     return HONE_MIN((each - barriers - shared_bytes(s, 0)) / stage_bytes(s), LONGEST);
 }
 
-/* An SM multiplies BM x BN x 128 bytes of K at a fixed rate; all SMs read tiles from the L2 at
- * another; a tile ends with its epilogue, which others of the SM hide. */
+/* Microseconds of a turn of so many tiles at once: an SM multiplies at a fixed rate, all SMs read
+ * tiles from the L2 at another, and a step of K has a latency. */
+static double turn_us(const hone_gpu_contraction *p, const hone_gpu_facts *device, const shape *s,
+                      double tiles)
+{
+    const double k_bytes = (double)hone_gpu_contraction_k(p) * hone_dtype_bits(p->dtype) / 8;
+    const double steps = (double)pieces((int64_t)k_bytes, 128);
+    const double rate = p->dtype == HONE_F32 ? 3.4e6 : 6.8e6; /* FLOP of an SM */
+    const double here = HONE_MAX(tiles / device->n_sms, 1);
+    const double flop = 2.0 * s->bm * s->bn * 1024 / hone_dtype_bits(p->dtype);
+    const double products = here * flop / rate, l2 = stage_bytes(s) * tiles / 6.5e6;
+
+    return steps * HONE_MAX(HONE_MAX(products, l2), 0.22);
+}
+
+/* A turn ends with an epilogue, by all threads that multiply; where another warpgroup or block of
+ * the SM multiplies meanwhile, the last alone is seen, and half of the others. */
 static double estimate(const hone_gpu_contraction *p, const hone_gpu_facts *device, const choice *x)
 {
     const shape *s = x->s;
-    const double es = hone_dtype_bits(p->dtype) / 8.0;
-    const double steps = (double)pieces(hone_gpu_contraction_k(p), (int64_t)(128 / es));
-    const double rate = 5.5e6 * (p->dtype == HONE_F32 ? 0.5 : 1); /* FLOP of an SM, a us */
-    const double slots = (double)device->n_sms * s->blocks;
-    const double turns = (double)x->tiles <= slots ? 1 : (double)pieces(x->tiles, (int64_t)slots);
-    const double here = HONE_MIN((double)s->blocks, HONE_MAX((double)x->tiles / device->n_sms, 1));
-    const double products = here * 2.0 * s->bm * s->bn * (128 / es) / rate;
-    const double l2 = (double)stage_bytes(s) * HONE_MIN((double)x->tiles, slots) / 5.5e6;
-    const double end = 0.5 + (double)s->bm * s->bn / (16384.0 * s->groups);
+    const int64_t slots = (int64_t)device->n_sms * s->blocks;
+    const double full = (double)(x->tiles / slots), rest = (double)(x->tiles % slots);
+    const double each =
+        p->program && p->program->n_instr > 4 ? 0.03 : 0.019; /* a thread's result */
+    const double end = 0.5 + each * s->bm * s->bn / (128.0 * (s->alternates ? 1 : s->groups));
     const bool hides = s->alternates || s->blocks > 1;
+    double us = 2.0 + full * turn_us(p, device, s, (double)slots);
 
-    return 2.0 + turns * (steps * HONE_MAX(HONE_MAX(products, l2), 0.35) + (hides ? end / 2 : end));
+    if (rest > 0)
+        us += turn_us(p, device, s, rest);
+    return us + end * (hides ? 0.5 + 0.5 * (full + (rest > 0)) : full + (rest > 0));
 }
 
 static bool is_sensible(const hone_gpu_contraction *p, const choice *x)
@@ -108,28 +122,35 @@ static int choices_of(const hone_gpu_contraction *p, const hone_gpu_facts *devic
     return HONE_MIN(n, OFFERED);
 }
 
-/* [problem][K / 16 bytes][N][16 bytes], from a convolution's [problem, N][channels][taps] or a
- * product's [problem][K, N] or [problem][N, K]. */
-static hone_gpu_packing packing_of(const hone_gpu_contraction *p)
+/* Columns of a panel: those of a tile, so that it is one piece, where they divide. */
+static int64_t panel_of(const hone_gpu_contraction *p, const shape *s)
+{
+    return p->n % s->bn == 0 ? s->bn : p->n;
+}
+
+/* [problem][panel][K / 16 bytes][columns][16 bytes], from a convolution's [problem, N][channels]
+ * [taps] or a product's [problem][K, N] or [problem][N, K]. */
+static hone_gpu_packing packing_of(const hone_gpu_contraction *p, int64_t columns)
 {
     const hone_gpu_packing *w = &p->weights;
-    const int64_t lanes = 128 / hone_dtype_bits(p->dtype), n = p->n, chunks = p->c / lanes;
-    const int64_t taps = p->kernel[0] * p->kernel[1];
+    const int64_t lanes = 128 / hone_dtype_bits(p->dtype), chunks = p->c / lanes;
+    const int64_t taps = p->kernel[0] * p->kernel[1], panels = p->n / columns;
     int64_t problems = 1;
 
     for (int i = 0; i < w->rank; i++)
         problems *= w->dim[i];
-    problems /= n * p->c * taps;
+    problems /= p->n * p->c * taps;
+    const hone_gpu_packing conv = {.rank = 6,
+                                   .dim = {problems, panels, columns, chunks, lanes, taps},
+                                   .perm = {0, 1, 5, 3, 2, 4}},
+                           kn = {.rank = 5,
+                                 .dim = {problems, chunks, lanes, panels, columns},
+                                 .perm = {0, 3, 1, 4, 2}},
+                           nk = {.rank = 5,
+                                 .dim = {problems, panels, columns, chunks, lanes},
+                                 .perm = {0, 1, 3, 2, 4}};
     const bool is_kn = w->perm[w->rank - 1] != w->rank - 1;
-    hone_gpu_packing k =
-        !p->is_product ? (hone_gpu_packing){.rank = 5,
-                                            .dim = {problems, n, chunks, lanes, taps},
-                                            .perm = {0, 4, 2, 1, 3}}
-        : is_kn        ? (hone_gpu_packing){.rank = 4,
-                                            .dim = {problems, chunks, lanes, n},
-                                            .perm = {0, 1, 3, 2}}
-                       : (hone_gpu_packing){
-                             .rank = 4, .dim = {problems, n, chunks, lanes}, .perm = {0, 2, 1, 3}};
+    hone_gpu_packing k = !p->is_product ? conv : is_kn ? kn : nk;
     k.dtype = p->dtype;
     for (int i = 0; i < k.rank; i++)
         k.padded[i] = k.dim[k.perm[i]];
@@ -139,6 +160,7 @@ static hone_gpu_packing packing_of(const hone_gpu_contraction *p)
 static bool offer(hone_lower *lower, const hone_gpu_contraction *p, const choice *x)
 {
     const shape *s = x->s;
+    const int64_t panel = panel_of(p, s);
     const hone_gpu_tile t = {.bm = s->bm,
                              .bn = s->bn,
                              .bk = 1024 / (int)hone_dtype_bits(p->dtype),
@@ -153,16 +175,16 @@ static bool offer(hone_lower *lower, const hone_gpu_contraction *p, const choice
     if (!c)
         return false;
     hone_text_add(&c->knobs,
-                  "constexpr int GROUPS = %d, BLOCKS = %d, PROBLEMS = %lld;\n"
+                  "constexpr int GROUPS = %d, BLOCKS = %d, PROBLEMS = %lld, PANEL = %lld;\n"
                   "constexpr bool ALTERNATE = %s;\n",
-                  s->groups, s->blocks, (long long)(p->inner * p->outer),
+                  s->groups, s->blocks, (long long)(p->inner * p->outer), (long long)panel,
                   s->alternates ? "true" : "false");
     hone_text_add(&c->name, "%s,%db", s->alternates ? ",turns" : "", s->blocks);
     c->grid[0] = (uint32_t)HONE_MIN(x->tiles, (int64_t)lower->device.n_sms * s->blocks);
     c->grid[2] = 1;
     c->block[0] = (uint32_t)(128 * (1 + s->groups));
     c->shared_bytes = (uint32_t)shared_bytes(s, x->stages);
-    c->packing[1] = packing_of(p);
+    c->packing[1] = packing_of(p, panel);
     return true;
 }
 

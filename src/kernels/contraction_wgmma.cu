@@ -2,8 +2,8 @@
  * copies, the others multiply, blocks stay and walk over tiles.
  *
  * y[m, n] = epilogue(alpha * sum over k of a[m, k] * w[n, k] + bias[n], extras), as conv_implicit_gemm has it. Weights
- * are packed as [problem][K / 16 bytes][N][16 bytes], so that a tile of them is eight bulk copies, at most; rows of a
- * are gathered 16 bytes at a time with the swizzle that products read, which does for every window and needs no
+ * are packed as [problem][N / PANEL][K / 16 bytes][PANEL][16 bytes], so that a tile of them is one bulk copy, or eight;
+ * rows of a are gathered 16 bytes at a time with the swizzle that products read, which does for every window and needs no
  * description of the tensor by the driver. The ring goes on from tile to tile: the next tile's operands arrive while a
  * tile is finished. With ALTERNATE the multiplying warpgroups take whole tiles in turn, and one multiplies while another
  * is in its epilogue; without it they share a tile's rows.
@@ -20,17 +20,22 @@ constexpr int C_CHUNKS = C / LANES, K_CHUNKS = K / LANES;
 constexpr int TILES = (K_CHUNKS + CHUNKS - 1) / CHUNKS;
 constexpr int THREADS = 128 * (1 + GROUPS);
 constexpr int A_BYTES = BM * CHUNKS * 16, W_BYTES = BN * CHUNKS * 16, STAGE_BYTES = A_BYTES + W_BYTES;
-constexpr int A_ROWS = BM / 16;                            /* rows of a that a thread copies a chunk of */
-constexpr int MI = BM / 64 / (ALTERNATE ? 1 : GROUPS);     /* products of 64 rows that a warpgroup has */
-constexpr int TURNS = ALTERNATE ? GROUPS : 1;              /* tiles until a warpgroup's next */
-constexpr int COLUMNS = 64, PART_FLOATS = 16 * COLUMNS;    /* of a warp's piece on its way through shared memory */
-constexpr int PIECES = 16 * COLUMNS / 8 / 32;              /* eight neighbours each; of a lane */
+constexpr int A_ROWS = BM / 16;                         /* rows of a that a thread copies a chunk of */
+constexpr int MI = BM / 64 / (ALTERNATE ? 1 : GROUPS);  /* products of 64 rows that a warpgroup has */
+constexpr int TURNS = ALTERNATE ? GROUPS : 1;           /* tiles until a warpgroup's next */
+constexpr int COLUMNS = 64, PART_FLOATS = 16 * COLUMNS; /* of a warp's piece on its way through shared memory */
+constexpr int PIECES = 16 * COLUMNS / 8 / 32;           /* eight neighbours each; of a lane */
+constexpr bool K_IS_WHOLE = K_CHUNKS % CHUNKS == 0;
+constexpr bool W_IS_WHOLE = K_IS_WHOLE && PANEL == BN; /* a tile of weights is one piece */
+constexpr int W_WARPS = W_IS_WHOLE ? 1 : 4;            /* that copy weights */
+constexpr int TAPS = KH * KW;
 
 static_assert(C % LANES == 0 && LDA % LANES == 0, "rows are multiples of 16 bytes");
 static_assert(BK * ES == 128, "a tile's rows are lines of the swizzle");
 static_assert(MI > 0 && BM % 64 == 0 && BN % COLUMNS == 0, "a warpgroup's tile is at least 64 x 64");
 static_assert(STAGES >= 2, "one tile is computed while others arrive");
-static_assert(W_IS_CONSTANT && !W_IS_KN && !A_IS_KM && SPLIT == 1, "what this kernel has");
+static_assert(PANEL == N || (PANEL == BN && N % BN == 0), "a tile's columns lie in one panel");
+static_assert(W_IS_CONSTANT && !W_IS_KN && !A_IS_KM && !IS_SPREAD && SPLIT == 1, "what this kernel has");
 
 /* Registers: what copying needs, and the rest for those that multiply. All begin with EVEN. */
 constexpr int EVEN = 65536 / (BLOCKS * THREADS) / 8 * 8;
@@ -77,7 +82,7 @@ __device__ inline ring make_ring(u32 slots)
 
     if (threadIdx.x == 0) {
         for (int i = 0; i < STAGES; i++) {
-            barrier_init(r.full + i * 8, 128 + 1);                     /* copying threads, and bytes of weights */
+            barrier_init(r.full + i * 8, 128 + W_WARPS);               /* copying threads, and bytes of weights */
             barrier_init(r.empty + i * 8, ALTERNATE ? 4 : 4 * GROUPS); /* warps that multiply */
         }
         for (int i = 0; i < GROUPS; i++)
@@ -104,6 +109,30 @@ __device__ inline place place_of(int tile, int rows)
 
 /* ---- copying ---- */
 
+/* Where a row of the tile begins in the input, and under which taps it is not in the padding. */
+struct tile_row {
+    u32 at;
+    u32 taps; /* a bit each; where there are more than 32 */
+    int y, x; /* ... the pixel instead */
+};
+
+__device__ inline tile_row row_of(int m, const extents &e)
+{
+    const pixel p = pixel_of<LDA / LANES>(m, e);
+    tile_row t = {p.at, 0, p.y, p.x};
+    u32 across = 0;
+
+    if (TAPS > 32)
+        return t;
+#pragma unroll
+    for (int s = 0; s < KW; s++)
+        across |= (u32)((u32)(p.x + s * DW) < (u32)e.w) << s;
+#pragma unroll
+    for (int r = 0; r < KH; r++)
+        t.taps |= (u32)(p.y + r * DH) < (u32)e.h ? across << r * KW : 0;
+    return t;
+}
+
 /* A thread's rows are row, row + 16, ... of a tile, its chunk the same in each. */
 struct loader {
     const arguments &x;
@@ -111,7 +140,8 @@ struct loader {
     int row, chunk;
     u32 to; /* of the first row, within a tile */
     const char *a;
-    pixel rows[A_ROWS];
+    bool is_full; /* a product's tile whose rows are all there: their distance is a constant */
+    tile_row rows[A_ROWS];
 
     __device__ loader(const arguments &x, const extents &e) : x(x), e(e)
     {
@@ -122,53 +152,85 @@ struct loader {
     __device__ void begin(const place &p)
     {
         a = (const char *)(x.a + p.offset(A_ZI, A_ZO));
+        is_full = IS_POINT && K_IS_WHOLE && p.m + BM <= e.rows();
+        if (is_full) {
+            a += (u64)(p.m + row) * (LDA * ES) + chunk * 16;
+            return;
+        }
 #pragma unroll
         for (int i = 0; i < A_ROWS; i++)
-            rows[i] = pixel_of<LDA / LANES>(p.m + row + i * 16, e);
+            rows[i] = row_of(p.m + row + i * 16, e);
     }
 
+    __device__ void load_full(u32 slot, int tile) const
+    {
+        const char *from = a + tile * (CHUNKS * 16);
+#pragma unroll
+        for (int i = 0; i < A_ROWS; i++)
+            copy16(slot + to + i * (16 * CHUNKS * 16), from + i * (16 * (i64)LDA * ES), true);
+    }
+
+    /* What is in the padding is not read, so that its address is of no matter. */
     __device__ void load_a(u32 slot, int tile) const
     {
         const int k = tile * CHUNKS + chunk;
         const int tap = k / C_CHUNKS, r = tap / KW, s = tap - r * KW;
         const u32 shift = (u32)(r * DH * e.w + s * DW) * (LDA / LANES) + (u32)(k - tap * C_CHUNKS);
-        const bool is_in_k = K_CHUNKS % CHUNKS == 0 || k < K_CHUNKS;
+        const bool is_in_k = K_IS_WHOLE || k < K_CHUNKS;
 #pragma unroll
         for (int i = 0; i < A_ROWS; i++) {
-            const bool is_there = is_in_k && is_inside(rows[i], r, s, e);
-            const u32 at = is_there ? rows[i].at + shift : 0;
-            copy16(slot + to + i * (16 * CHUNKS * 16), a + (u64)at * 16, is_there);
+            const tile_row &t = rows[i];
+            const bool is_there =
+                is_in_k && (TAPS > 32 ? is_inside(pixel{t.at, t.y, t.x}, r, s, e) : (bool)(t.taps >> tap & 1));
+            copy16(slot + to + i * (16 * CHUNKS * 16), a + (u64)(t.at + shift) * 16, is_there);
         }
+    }
+
+    __device__ void load(u32 slot, int tile) const
+    {
+        if (is_full)
+            load_full(slot, tile);
+        else
+            load_a(slot, tile);
     }
 };
 
-/* The first warp copies the weights, a lane each chunk. Behind the end of K the last chunk comes again: a is zero
- * there. Columns that are not there keep what was in their place: no other column sees it. */
+/* Called by the first W_WARPS warps, of which each copies its part: all of the tile, or two chunks, a lane each. Behind
+ * the end of K the last chunk comes again: a is zero there. Columns that are not there keep what was in their place: no
+ * other column sees it. */
 __device__ inline void load_w(const arguments &x, const place &p, u32 slot, int tile, u32 barrier)
 {
-    const int lane = threadIdx.x;
-    const u32 bytes = (u32)min(BN, N - p.n) * 16;
-    const char *w = (const char *)(x.w + p.offset(W_ZI, W_ZO)) + (u64)p.n * 16;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const char *w = (const char *)(x.w + p.offset(W_ZI, W_ZO));
+    const int panel = p.n / PANEL;
 
-    if (lane == 0)
-        barrier_expect(barrier, bytes * CHUNKS);
-    __syncwarp();
-    if (lane < CHUNKS) {
-        const int k = min(tile * CHUNKS + lane, K_CHUNKS - 1);
-        copy_bulk(slot + A_BYTES + lane * (BN * 16), w + (u64)k * (N * 16), bytes, barrier);
+    if constexpr (W_IS_WHOLE) {
+        if (lane == 0) {
+            barrier_expect(barrier, W_BYTES);
+            copy_bulk(slot + A_BYTES, w + (u64)(panel * K_CHUNKS + tile * CHUNKS) * (BN * 16), W_BYTES, barrier);
+        }
+    } else {
+        const u32 bytes = (u32)min(BN, N - p.n) * 16;
+        if (lane == 0)
+            barrier_expect(barrier, bytes * (CHUNKS / W_WARPS));
+        __syncwarp();
+        if (lane < CHUNKS / W_WARPS) {
+            const int c = warp * (CHUNKS / W_WARPS) + lane, k = panel * K_CHUNKS + min(tile * CHUNKS + c, K_CHUNKS - 1);
+            copy_bulk(slot + A_BYTES + c * (BN * 16), w + ((u64)k * PANEL + p.n % PANEL) * 16, bytes, barrier);
+        }
     }
 }
 
 __device__ inline void copy_all(const arguments &x, const extents &e, const ring &r, int tiles)
 {
     const int rows = e.rows();
-    const bool is_first_warp = threadIdx.x < 32;
+    const bool has_weights = threadIdx.x < 32 * W_WARPS;
     constexpr int AHEAD = TILES < STAGES ? TILES : STAGES; /* tiles of weights that do not wait */
     loader from(x, e);
     cursor at;
     int n = 0;
 
-    if (is_first_warp && (int)blockIdx.x < tiles)
+    if (has_weights && (int)blockIdx.x < tiles)
         for (int k = 0; k < AHEAD; k++)
             load_w(x, place_of(blockIdx.x, rows), r.at(k), k, r.full + k * 8);
     wait_for_predecessor();
@@ -178,9 +240,9 @@ __device__ inline void copy_all(const arguments &x, const extents &e, const ring
         for (int k = 0; k < TILES; k++, n++, at.next()) {
             const u32 slot = r.at(at.slot), full = r.full + at.slot * 8;
             barrier_wait(r.empty + at.slot * 8, at.round ^ 1);
-            if (is_first_warp && n >= AHEAD)
+            if (has_weights && n >= AHEAD)
                 load_w(x, p, slot, k, full);
-            from.load_a(slot, k);
+            from.load(slot, k);
             barrier_arrive_after_copies(full);
         }
     }
