@@ -59,9 +59,11 @@ def count(least, most):
     return f"{least}" if least == most else f"{least}-{most}"
 
 
-def how_it_runs(traits, cpu):
+def how_it_runs(onnx, traits, cpu):
     if cpu != "none":
         return "kernel"
+    if onnx == '""':
+        return "GPUs alone"
     return "lowering" if "CONTROL" in traits else "not yet"
 
 
@@ -74,7 +76,7 @@ def page():
             lines += [f"\n## {heading}\n", "| ONNX | IR | in | out | attributes | CPU |", "|---|---|--:|--:|---|---|"]
             last = heading
         lines.append(f"| {onnx.strip(chr(34)) or '(of Hone)'} | `{op}` | {count(in_min, in_max)} | {count(out_min, out_max)} "
-                     f"| {attrs.get(op, '')} | {how_it_runs(traits, cpu)} |")
+                     f"| {attrs.get(op, '')} | {how_it_runs(onnx, traits, cpu)} |")
     return "\n".join(lines) + "\n"
 
 

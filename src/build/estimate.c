@@ -38,6 +38,16 @@ static double bytes_of(const hone_tensor *t)
     return t ? count(t) * hone_dtype_bits(t->dtype) / 8 : 0;
 }
 
+/* Pixels of a first layer's sums: more than are left by the maximum behind them. */
+static double stem_pixels(const hone_cpu_call *c)
+{
+    hone_window w;
+
+    if (hone_window_of(c->op, c->attrs, &c->in[0]->shape, &c->in[1]->shape, &w) != HONE_OK)
+        return 0;
+    return (double)c->in[0]->shape.dim[0] * (double)w.out[0] * (double)w.out[1];
+}
+
 /* Multiply-adds count two; transcendental functions count one, as in the field's usual figures. */
 static double flop_of(const hone_cpu_call *c)
 {
@@ -54,6 +64,7 @@ static double flop_of(const hone_cpu_call *c)
     case HONE_OP_conv_integer:
     case HONE_OP_qlinear_conv:
         return w->shape.rank && w->shape.dim[0] ? 2 * out * count(w) / (double)w->shape.dim[0] : 0;
+    case HONE_OP_conv_stem: return 2 * stem_pixels(c) * count(w);
     case HONE_OP_conv_transpose:
         return w->shape.rank && w->shape.dim[0] ? 2 * count(x) * count(w) / (double)w->shape.dim[0]
                                                 : 0;

@@ -195,6 +195,74 @@ hone_status hone_infer_conv_transpose(hone_infer *x)
                             false);
 }
 
+/* Windows of the maximum behind a first layer, over the extents of its sums. */
+static hone_status pool_extents(const hone_infer *x, hone_shape *shape)
+{
+    const hone_attrs_conv_stem *a = &x->attrs->conv_stem;
+    hone_window w = {.n = 2};
+
+    if (a->pool_shape.n == 0)
+        return HONE_OK;
+    if (a->pool_shape.n != 2 || a->pool_strides.n != 2 || a->pool_pads.n != 4)
+        return hone_error(HONE_ERR_BUILD,
+                          "pool_shape, pool_strides and pool_pads have %d, %d and %d entries; 2, 2 "
+                          "and 4 are needed",
+                          a->pool_shape.n, a->pool_strides.n, a->pool_pads.n);
+    for (int i = 0; i < 2; i++) {
+        hone_extent *extent = &shape->dim[1 + i];
+        HONE_TRY(hone_check_range("pool_shape", a->pool_shape.v[i], 1, HONE_ATTR_MOST));
+        HONE_TRY(hone_check_range("pool_strides", a->pool_strides.v[i], 1, HONE_ATTR_MOST));
+        HONE_TRY(hone_check_range("pool_pads", a->pool_pads.v[i], 0, HONE_ATTR_MOST));
+        HONE_TRY(hone_check_range("pool_pads", a->pool_pads.v[2 + i], 0, HONE_ATTR_MOST));
+        w.stride[i] = a->pool_strides.v[i];
+        w.dilation[i] = 1;
+        w.pad_begin[i] = a->pool_pads.v[i];
+        w.pad_end[i] = a->pool_pads.v[2 + i];
+        HONE_TRY(hone_window_slide(x, &w, i, *extent, a->pool_shape.v[i], extent));
+    }
+    return HONE_OK;
+}
+
+/* As many operands as the two programs take. */
+static hone_status check_stem_operands(const hone_infer *x)
+{
+    const hone_program *program = x->attrs->conv_stem.program,
+                       *prologue = x->attrs->conv_stem.prologue;
+    const int more = HONE_MAX(x->n_in - 3, 0);
+    const int wanted = (program ? program->n_in - 1 : 0) + (prologue ? prologue->n_in - 1 : 0);
+
+    if (more != wanted)
+        return hone_error(
+            HONE_ERR_BUILD,
+            "there are %d inputs after the bias but the programs take %d; they must be as many",
+            more, wanted);
+    return HONE_OK;
+}
+
+/* A picture of numbers, its channels first or last; weights and bias as of conv. Channels of the
+ * output stand last. */
+hone_status hone_infer_conv_stem(hone_infer *x)
+{
+    const hone_attrs_conv_stem *a = &x->attrs->conv_stem;
+    hone_shape sums, shape = HONE_SHAPE_UNKNOWN;
+
+    HONE_TRY(hone_infer_check_types(x, 0, HONE_TYPES_NUMBER));
+    HONE_TRY(hone_infer_check_types(x, 1, HONE_TYPES_FLOAT));
+    HONE_TRY(hone_infer_check_types(x, 2, HONE_TYPES_FLOAT));
+    HONE_TRY(hone_infer_check_rank(x, 0, 4, 4));
+    HONE_TRY(conv_shape(x, 0, 1, &sums));
+    if (sums.rank == 4) {
+        const bool is_last = hone_attr_is_last(x);
+        shape = hone_shape_make(4, sums.dim[0], sums.dim[is_last ? 1 : 2],
+                                sums.dim[is_last ? 2 : 3], sums.dim[is_last ? 3 : 1]);
+        HONE_TRY(hone_infer_check_row(x, 2, shape.dim[3]));
+        HONE_TRY(pool_extents(x, &shape));
+    }
+    HONE_TRY(check_stem_operands(x));
+    hone_out_set(x, 0, a->to != HONE_NONE ? a->to : hone_in_dtype(x, 1), &shape);
+    return HONE_OK;
+}
+
 /* Inputs x, w, x's zero point, w's zero point (one, or one an output channel). */
 hone_status hone_infer_conv_integer(hone_infer *x)
 {

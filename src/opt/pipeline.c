@@ -53,6 +53,7 @@ static const row rows[] = {
     {"columns", CPU, NULL, false, "short constant operands become lines"},
     {"narrow", GPU, hone_pass_narrow, true, "float32 becomes float16 or bfloat16 where it is safe"},
     {"casts", GPU, NULL, false, "conversions become loads, or meet and cancel"},
+    {"stems", GPU, hone_pass_stems, false, "first layers read the picture as the model has it"},
     {"borders", GPU, NULL, false, "one copy where layouts meet; channels in whole pieces"},
     {"dead_3", BOTH, hone_pass_dead, false, "what nobody uses goes"},
 };

@@ -34,6 +34,7 @@ hone_status hone_pass_layout(hone_pass_context *c);
 hone_status hone_pass_regions(hone_pass_context *c);
 hone_status hone_pass_narrow(hone_pass_context *c);
 hone_status hone_pass_excite(hone_pass_context *c);
+hone_status hone_pass_stems(hone_pass_context *c);
 
 /* Rules, by file. */
 #define HONE_RULE(set, name) extern const hone_rule hone_rule_##name;

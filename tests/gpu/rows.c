@@ -2,9 +2,10 @@
  *
  *     hone_gpu_rows [DEVICE [quick | all | large [TEXT [KERNEL]]]]
  *
- * Each case of support/rows.h, products.h and attention.h (whose line has TEXT in it) runs on
- * random inputs, every candidate of every part in turn, against the CPU backend in float32. Outputs
- * are poisoned before and followed by guard bytes. The fastest candidate is timed in a graph of
+ * Each case of support/rows.h, products.h, attention.h and stems.h (whose line has TEXT in it)
+ * runs on random inputs, every candidate of every part in turn, against the CPU backend in float32.
+ * Outputs are poisoned before and followed by guard bytes. The fastest candidate is timed in a
+ * graph of
  * LAUNCHES of it, data in the L2. `quick`: the first candidate alone, untimed. `all` prints every
  * candidate's time beside what its lowering expected; `large` does so for the layers of large.h,
  * which take long on the CPU. KERNEL: candidates of these kernels alone. Exit status 77 where there
@@ -18,8 +19,10 @@
 #include "cuda/nvrtc.h"
 #include "cuda/staging.h"
 #include "cuda/stream.h"
+#include "gpu/stem_oracle.h"
 #include "support/attention.h"
 #include "support/large.h"
+#include "support/stems.h"
 
 enum {
     POISON = 0xA5,
@@ -178,6 +181,8 @@ static hone_status oracle(bench *b)
     const bool has_gate = b->s.lower.op == HONE_OP_conv && b->s.attrs.conv.gate;
     const bool has_sums = b->s.lower.op == HONE_OP_conv && b->s.n_out > 1;
     hone_attrs attrs = b->s.attrs;
+    if (b->s.lower.op == HONE_OP_conv_stem)
+        return stem_oracle(b->arena, &b->s, ins, outs);
     hone_cpu_call call = {.op = b->s.lower.op,
                           .attrs = &attrs,
                           .n_in = b->s.n_in - has_gate,
@@ -615,6 +620,8 @@ static void run_cases(bench *b)
         run_chosen(b, &attention_cases[i]);
     for (int i = 0; i < MANY_CASES; i++)
         run_chosen(b, &many_cases[i]);
+    for (int i = 0; i < STEM_CASES; i++)
+        run_chosen(b, &stem_cases[i]);
 }
 
 static hone_status open_all(bench *b, const char *label)

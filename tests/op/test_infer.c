@@ -117,6 +117,15 @@ static const infer_case same[] = {
 };
 
 static const infer_case conv[] = {
+    {"conv_stem", "strides=[2, 2], pads=[3, 3, 3, 3]", "float32[n,3,224,h] float16[64,3,7,7]",
+     "float16[n,112,(h + 1)/2,64]"},
+    {"conv_stem",
+     "strides=[2, 2], layout=last, pool_shape=[3, 3], pool_strides=[2, 2], pool_pads=[1, 1, 1, 1], "
+     "to=float32",
+     "uint8[2,33,35,3] bfloat16[8,3,3,3] float32[8]", "float32[2,8,9,8]"},
+    {"conv_stem", "pool_shape=[3, 3]", "float32[1,3,9,9] float32[8,3,3,3]",
+     "error: pool_strides and pool_pads have 2, 0 and 0 entries"},
+    {"conv_stem", "", "float32[1,3,9,9] float32[8,4,3,3]", "error: the weights take 4"},
     {"conv", "", "float32[1,3,8,8] float32[4,3,3,3]", "float32[1,4,6,6]"},
     {"conv", "to=float32", "float16[1,3,8,8] float16[4,3,3,3] float32[4]", "float32[1,4,6,6]"},
     {"conv", "pads=[1, 1, 1, 1], strides=[2, 2]", "float32[n,3,h,w] float32[4,3,3,3] float32[4]",

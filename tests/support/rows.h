@@ -159,8 +159,8 @@ static hone_dtype row_type(const char *word, size_t n)
     static const struct {
         const char *name;
         hone_dtype dtype;
-    } names[] = {{"f32", HONE_F32}, {"f16", HONE_F16}, {"bf16", HONE_BF16},
-                 {"i64", HONE_I64}, {"i32", HONE_I32}, {"bool", HONE_BOOL}};
+    } names[] = {{"f32", HONE_F32}, {"f16", HONE_F16},   {"bf16", HONE_BF16}, {"i64", HONE_I64},
+                 {"i32", HONE_I32}, {"bool", HONE_BOOL}, {"u8", HONE_U8}};
 
     for (int i = 0; i < HONE_COUNT(names); i++)
         if (strlen(names[i].name) == n && strncmp(names[i].name, word, n) == 0)
