@@ -3,9 +3,9 @@
  * memory, by the way from the L2, or, with few warps, by latency: the larger counts, and a part of
  * the other.
  *
- * The constants are fitted to 1,900 candidates of thirty layers on an H100 (docs/kernels/
- * conv_implicit_gemm.md): of the best eight by this model one is within 3 % of the fastest, the
- * very first within 12 %. Other devices differ by their SMs and shared memory alone. */
+ * The constants are fitted to 1,600 candidates of 26 layers on an H100 (docs/kernels/
+ * conv_implicit_gemm.md): of the best eight by this model one is within 2 % of the fastest, the
+ * very first within 8 %. Other devices differ by their SMs and shared memory alone. */
 #include <math.h>
 
 #include "gpu/contraction.h"
@@ -34,25 +34,25 @@ typedef struct constants {
 } constants;
 
 static const constants tensor_cores = {
-    .launch = 1.12,
-    .flops = 2.98e6,
-    .flops_tf32 = 0.538e6,
-    .shared = 0.223e6,
-    .l2 = 1.64e6,
-    .l2_all = 6.24e6,
-    .copy = 0.00156,
-    .step = 0.0818,
-    .step_factor = 0.00869,
-    .first_byte = 0.786,
-    .sums = 0.109e6,
-    .piece = 0.0903,
-    .long_ring = 0.212,
-    .waves_whole = 0.102,
-    .cluster = 0.122,
-    .cluster_part = 0.306,
-    .grid = 2.82,
-    .grid_part = 0.265,
-    .part_bytes = 31.4e3,
+    .launch = 1.16,
+    .flops = 3.15e6,
+    .flops_tf32 = 1.04e6,
+    .shared = 0.158e6,
+    .l2 = 42.8e6,
+    .l2_all = 7.17e6,
+    .copy = 0.00223,
+    .step = 0.0776,
+    .step_factor = 0.0128,
+    .first_byte = 0.724,
+    .sums = 0.136e6,
+    .piece = 0.123,
+    .long_ring = 0.239,
+    .waves_whole = 0.249,
+    .cluster = 0,
+    .cluster_part = 0.451,
+    .grid = 2.21,
+    .grid_part = 0.412,
+    .part_bytes = 32.8e3,
 };
 
 /* conv_warpgroup: operands are read where they lie, so fragments cost nothing; a step waits for its
@@ -81,24 +81,24 @@ static const constants warpgroups = {
 
 /* conv_exact: the same ring, and float32 products on the ordinary cores. */
 static const constants ordinary_cores = {
-    .launch = 0.97,
-    .flops_tf32 = 0.33e6,
-    .shared = 0.3e6,
-    .l2 = 0.931e6,
-    .l2_all = 6.09e6,
-    .copy = 0.0017,
-    .step = 0.0802,
-    .step_factor = 0.02,
-    .first_byte = 0.786,
-    .sums = 0.11e6,
-    .piece = 0.122,
-    .long_ring = 0.242,
-    .waves_whole = 0.121,
-    .cluster = 0.033,
-    .cluster_part = 0.17,
-    .grid = 2.96,
-    .grid_part = 0.143,
-    .part_bytes = 16.3e3,
+    .launch = 1.1,
+    .flops_tf32 = 0.188e6,
+    .shared = 0.32e6,
+    .l2 = 1.6e6,
+    .l2_all = 6.2e6,
+    .copy = 0.00496,
+    .step = 0,
+    .step_factor = 0.0613,
+    .first_byte = 1.15,
+    .sums = 0.109e6,
+    .piece = 0,
+    .long_ring = 0.212,
+    .waves_whole = 0.1,
+    .cluster = 1.26,
+    .cluster_part = 0.5,
+    .grid = 2.8,
+    .grid_part = 0.265,
+    .part_bytes = 67.6e3,
 };
 
 /* gemm_simt: K of a step waits for loads through registers. */
