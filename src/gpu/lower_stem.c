@@ -348,7 +348,7 @@ static void knob_windows(hone_candidate *c, const stem *s)
             knob(c, names[i][d], values[i][d]);
 }
 
-static void knob_program(hone_candidate *c, const hone_lower *lower)
+static void knob_program(hone_candidate *c, const hone_lower *lower, const stem *s)
 {
     static const hone_instr copy = {.op = HONE_SCALAR_copy};
     static const hone_program plain = {1, 1, &copy};
@@ -361,6 +361,7 @@ static void knob_program(hone_candidate *c, const hone_lower *lower)
                           hone_tensor_count(lower->in[3 + k]) > 1);
         else
             hone_text_add(&c->knobs, "using E%d = no_extra;\n", k);
+    c->is_coarse = hone_gpu_is_coarse(s->to);
     hone_gpu_program_emit(c, program ? program : &plain, "epilogue", 1 + EXTRAS);
 }
 
@@ -372,6 +373,7 @@ static void knob_prologue(hone_candidate *c, const hone_lower *lower, const stem
 
     knob_flag(c, "HAS_PROLOGUE", p != NULL);
     if (p) { /* both programs may have the same functions */
+        c->is_coarse = hone_gpu_is_coarse(s->dtype);
         hone_text_add(&c->knobs, "namespace before {\n");
         hone_gpu_program_emit(c, p, "program", p->n_in);
         hone_text_add(&c->knobs, "}\n");
@@ -463,7 +465,7 @@ static void offer(hone_lower *lower, const stem *s, const tile *t)
     knob_flag(c, "HAS_POOL", s->has_pool);
     knob_flag(c, "HAS_BIAS", bias != NULL);
     knob_flag(c, "IS_ROUNDED", !s->is_simt);
-    knob_program(c, lower);
+    knob_program(c, lower, s);
     knob_prologue(c, lower, s);
     add_args(c, lower);
     c->packing[1] = weights_of(s, t, &e);
