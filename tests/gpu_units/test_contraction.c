@@ -1,32 +1,14 @@
 /* Contractions are offered for every case, within the limits of the kernels; their first candidates
  * compile for the architectures that they were offered to. Without NVRTC the latter is skipped,
  * with the reason. */
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-#include "cuda/nvrtc.h"
+#include "support/compile.h"
 #include "support/large.h"
-
-static const struct {
-    const char *name;
-    hone_gpu_facts facts;
-} archs[] = {
-    {"sm_75", {75, 40, 65536, false, false}},      {"sm_80", {80, 108, 166912, false, false}},
-    {"sm_86", {86, 84, 101376, false, false}},     {"sm_87", {87, 16, 166912, false, false}},
-    {"sm_89", {89, 128, 101376, false, false}},    {"sm_90a", {90, 132, 232448, false, false}},
-    {"sm_100a", {100, 148, 232448, false, false}}, {"sm_103a", {103, 160, 232448, false, false}},
-    {"sm_110a", {110, 20, 232448, false, false}},  {"sm_120a", {120, 170, 101376, false, false}},
-    {"sm_121a", {121, 48, 101376, false, false}},
-};
-enum {
-    ARCHS = sizeof archs / sizeof *archs,
-    H100 = 5,
-    THREADS = 2
-};
 
 static const hone_nvrtc *nvrtc;
 static hone_arena *arena;
@@ -58,7 +40,7 @@ static const hone_candidate *lowered_for(const product_case *p, hone_gpu_facts f
 
 static const hone_candidate *lowered(const product_case *p, int arch)
 {
-    return lowered_for(p, archs[arch].facts);
+    return lowered_for(p, compile_archs[arch].facts);
 }
 
 static void check_launch(const product_case *p, const hone_candidate *c,
@@ -77,16 +59,16 @@ static void test_every_case_has_candidates(void **state)
 {
     (void)state;
     for (int i = 0; i < PRODUCT_CASES; i++)
-        for (int a = 0; a < ARCHS; a++) {
+        for (int a = 0; a < COMPILE_ARCHS; a++) {
             const product_case *p = &product_cases[i];
             const hone_candidate *c = lowered(p, a);
             double before = 0;
             if (!c)
                 fail_msg("%s(%s; %s): nothing is offered", p->c.op, p->c.attrs, p->c.in);
             for (; c; before = c->us, c = c->next) {
-                check_launch(p, c, &archs[a].facts);
+                check_launch(p, c, &compile_archs[a].facts);
                 assert_true(c->us >= before); /* best guess first */
-                assert_true(c->cluster[0] == 0 || archs[a].facts.arch >= 90);
+                assert_true(c->cluster[0] == 0 || compile_archs[a].facts.arch >= 90);
             }
         }
 }
@@ -109,15 +91,15 @@ static void test_many_rows_have_warpgroups(void **state)
 {
     (void)state;
     for (int i = 0; i < MANY_CASES; i++) {
-        hone_gpu_facts portable = archs[H100].facts;
+        hone_gpu_facts portable = compile_archs[COMPILE_H100].facts;
         portable.is_portable = true;
         assert_null(of_warpgroups(lowered_for(&many_cases[i], portable), 0));
-        for (int a = 0; a < ARCHS; a++) {
+        for (int a = 0; a < COMPILE_ARCHS; a++) {
             const hone_candidate *list = lowered(&many_cases[i], a);
-            assert_int_equal(of_warpgroups(list, 0) != NULL, a == H100);
+            assert_int_equal(of_warpgroups(list, 0) != NULL, a == COMPILE_H100);
             double before = 0;
             for (const hone_candidate *c = list; c; before = c->us, c = c->next) {
-                check_launch(&many_cases[i], c, &archs[a].facts);
+                check_launch(&many_cases[i], c, &compile_archs[a].facts);
                 assert_true(c->us >= before);
             }
         }
@@ -129,10 +111,11 @@ static void test_exact_products_are_exact(void **state)
     const row_case c = {"matmul", "", "f32 128x768; f32 768x768 const", 1};
 
     (void)state;
-    for (const hone_candidate *i = lowered(&(product_case){c, 0, false}, H100); i; i = i->next)
+    for (const hone_candidate *i = lowered(&(product_case){c, 0, false}, COMPILE_H100); i;
+         i = i->next)
         assert_true(strcmp(i->kernel->name, "conv_exact") == 0 ||
                     strcmp(i->kernel->name, "gemm_simt") == 0);
-    assert_string_equal(lowered(&(product_case){c, 0, true}, H100)->kernel->name,
+    assert_string_equal(lowered(&(product_case){c, 0, true}, COMPILE_H100)->kernel->name,
                         "conv_implicit_gemm");
     assert_string_equal(lowered(&(product_case){c, 0, true}, 0)->kernel->name, "gemm_simt");
 }
@@ -151,7 +134,7 @@ static void test_declines(void **state)
 
     (void)state;
     for (int i = 0; i < HONE_COUNT(none); i++)
-        if (lowered(&(product_case){none[i], 0, false}, H100))
+        if (lowered(&(product_case){none[i], 0, false}, COMPILE_H100))
             fail_msg("%s(%s; %s) is offered", none[i].op, none[i].attrs, none[i].in);
 }
 
@@ -161,7 +144,7 @@ static void test_epilogue_text(void **state)
                         "f16 2x7x7x64; f16 48x64x1x1 const; -; f32 2x1x1x48", 1};
 
     (void)state;
-    const hone_candidate *first = lowered(&(product_case){c, 0, false}, H100);
+    const hone_candidate *first = lowered(&(product_case){c, 0, false}, COMPILE_H100);
     assert_non_null(first);
     assert_non_null(strstr(first->knobs.data, "using E0 = extra<float, 0, 1, 0, 48>;\n"
                                               "using E1 = no_extra;\n"));
@@ -176,73 +159,28 @@ static void test_epilogue_text(void **state)
 
 /* ---- compiling ---- */
 
-typedef struct cell {
-    const char *what, *text;
-    int arch;
-} cell;
-
-/* The best two of a case for one architecture, the best for another; each in its turn. */
-static cell cells[PRODUCT_CASES * 3 + MANY_CASES];
-static int n_cells, next, n_done;
-static char faults[THREADS][2048];
-
-static void add_cells(void)
-{
-    for (int i = 0; i < PRODUCT_CASES; i++)
-        for (int k = 0; k < 2; k++) {
-            const int arch = (i + k * H100) % ARCHS;
-            const hone_candidate *c = lowered(&product_cases[i], arch);
-            for (int n = 0; c && n < 2 - k; n++, c = c->next)
-                cells[n_cells++] = (cell){product_cases[i].c.in, hone_candidate_text(c), arch};
-        }
-    for (int i = 0; i < MANY_CASES; i++)
-        cells[n_cells++] =
-            (cell){many_cases[i].c.in,
-                   hone_candidate_text(of_warpgroups(lowered(&many_cases[i], H100), i * 5)), H100};
-}
-
-static void *compile_cells(void *user)
-{
-    static const char *const options[] = {"--diag-suppress=177"};
-    char *fault = user;
-    int i;
-
-    while ((i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < n_cells) {
-        const cell *c = &cells[i];
-        const char *arch = archs[c->arch].name;
-        const hone_nvrtc_job job = {
-            .source = {c->what, c->text}, .arch = arch, .options = options, .n_options = 1};
-        hone_nvrtc_result result;
-        if (!hone_nvrtc_has_arch(nvrtc, arch))
-            continue;
-        if (hone_nvrtc_compile(nvrtc, NULL, &job, &result) != HONE_OK) {
-            snprintf(fault, sizeof faults[0], "%s for %s: %s", c->what, arch, hone_message());
-            continue;
-        }
-        if (result.log[0])
-            snprintf(fault, sizeof faults[0], "%s for %s: %s", c->what, arch, result.log);
-        hone_nvrtc_result_fini(NULL, &result);
-        __atomic_add_fetch(&n_done, 1, __ATOMIC_RELAXED);
-    }
-    return NULL;
-}
-
+/* The best of a case for one architecture in its turn and for the COMPILE_H100; a case of many rows
+ * for the latter alone. */
 static void test_candidates_compile(void **state)
 {
-    pthread_t threads[THREADS];
+    static compile_cell cells[PRODUCT_CASES * 2 + MANY_CASES];
+    int n = 0;
 
     (void)state;
     if (!nvrtc)
         skip();
-    add_cells();
-    for (int t = 0; t < THREADS; t++)
-        pthread_create(&threads[t], NULL, compile_cells, faults[t]);
-    for (int t = 0; t < THREADS; t++)
-        pthread_join(threads[t], NULL);
-    printf("%d kernels compiled\n", n_done);
-    for (int t = 0; t < THREADS; t++)
-        if (faults[t][0])
-            fail_msg("%s", faults[t]);
+    for (int i = 0; i < PRODUCT_CASES; i++)
+        for (int k = 0; k < 2; k++) {
+            const int arch = k ? COMPILE_H100 : i % COMPILE_ARCHS;
+            const hone_candidate *c = lowered(&product_cases[i], arch);
+            if (c && (k == 0 || i % 4 == 0))
+                cells[n++] = (compile_cell){product_cases[i].c.in, hone_candidate_text(c), arch};
+        }
+    for (int i = 0; i < MANY_CASES; i++) {
+        const hone_candidate *c = of_warpgroups(lowered(&many_cases[i], COMPILE_H100), i * 5);
+        cells[n++] = (compile_cell){many_cases[i].c.in, hone_candidate_text(c), COMPILE_H100};
+    }
+    compile_all(nvrtc, cells, n);
 }
 
 int main(void)

@@ -1,21 +1,13 @@
 /* Lowerings offer what they should, as text that does not change unseen; and every candidate of the
  * cases compiles for every architecture. Without NVRTC the latter is skipped, with the reason. */
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-#include "cuda/nvrtc.h"
+#include "support/compile.h"
 #include "support/rows.h"
-
-static const char *const archs[] = {"sm_75",   "sm_80",   "sm_86",   "sm_87",   "sm_89",  "sm_90a",
-                                    "sm_100a", "sm_103a", "sm_110a", "sm_120a", "sm_121a"};
-enum {
-    ARCHS = sizeof archs / sizeof *archs,
-    THREADS = 2
-};
 
 static const hone_nvrtc *nvrtc;
 static const hone_gpu_facts facts = {.arch = 75, .n_sms = 132, .shared_bytes = 65536};
@@ -140,21 +132,16 @@ static void test_region_text(void **state)
 
 /* ---- compiling ---- */
 
-/* A kernel's first case is compiled for every architecture, the others for three in turn. */
-typedef struct cell {
-    const row_case *c;
-    const char *text, *arch;
-} cell;
-
-static cell cells[ROW_CASES * ARCHS];
-static int n_cells, next, n_done;
-static char faults[THREADS][2048];
-
-static void add_cells(void)
+/* A kernel's first case is compiled for every architecture, the others for one each in turn. */
+static void test_kernels_compile(void **state)
 {
+    static compile_cell cells[ROW_CASES * COMPILE_ARCHS];
     const char *seen[ROW_CASES];
-    int n_seen = 0;
+    int n = 0, n_seen = 0;
 
+    (void)state;
+    if (!nvrtc)
+        skip();
     for (int i = 0; i < ROW_CASES; i++) {
         const char *name = lowered(&row_cases[i]).lower.first->kernel->name;
         int at = 0;
@@ -163,55 +150,13 @@ static void add_cells(void)
         const bool is_first = at == n_seen;
         if (is_first)
             seen[n_seen++] = name;
-        for (int a = 0; a < (is_first ? ARCHS : 3); a++) {
-            const char *arch = archs[(i + a * 4) % ARCHS];
-            const row_step s = lowered_for(&row_cases[i], atoi(arch + strlen("sm_")));
-            cells[n_cells++] = (cell){&row_cases[i], hone_candidate_text(s.lower.first), arch};
+        for (int a = 0; a < (is_first ? COMPILE_ARCHS : 1); a++) {
+            const int arch = (i + a) % COMPILE_ARCHS;
+            const row_step s = lowered_for(&row_cases[i], compile_archs[arch].facts.arch);
+            cells[n++] = (compile_cell){row_cases[i].in, hone_candidate_text(s.lower.first), arch};
         }
     }
-}
-
-static void *compile_cells(void *user)
-{
-    static const char *const options[] = {"--diag-suppress=177"};
-    char *fault = user;
-    int i;
-
-    while ((i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < n_cells) {
-        const cell *c = &cells[i];
-        const hone_nvrtc_job job = {
-            .source = {c->c->op, c->text}, .arch = c->arch, .options = options, .n_options = 1};
-        hone_nvrtc_result result;
-        if (!hone_nvrtc_has_arch(nvrtc, c->arch))
-            continue;
-        if (hone_nvrtc_compile(nvrtc, NULL, &job, &result) != HONE_OK) {
-            snprintf(fault, sizeof faults[0], "%s for %s: %s", c->c->in, c->arch, hone_message());
-            continue;
-        }
-        if (result.log[0])
-            snprintf(fault, sizeof faults[0], "%s for %s: %s", c->c->in, c->arch, result.log);
-        hone_nvrtc_result_fini(NULL, &result);
-        __atomic_add_fetch(&n_done, 1, __ATOMIC_RELAXED);
-    }
-    return NULL;
-}
-
-static void test_kernels_compile(void **state)
-{
-    pthread_t threads[THREADS];
-
-    (void)state;
-    if (!nvrtc)
-        skip();
-    add_cells();
-    for (int t = 0; t < THREADS; t++)
-        pthread_create(&threads[t], NULL, compile_cells, faults[t]);
-    for (int t = 0; t < THREADS; t++)
-        pthread_join(threads[t], NULL);
-    printf("%d kernels compiled\n", n_done);
-    for (int t = 0; t < THREADS; t++)
-        if (faults[t][0])
-            fail_msg("%s", faults[t]);
+    compile_all(nvrtc, cells, n);
 }
 
 int main(void)

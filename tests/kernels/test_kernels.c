@@ -62,7 +62,8 @@ static int open_nvrtc(void **state)
     return 0;
 }
 
-/* Settings for one architecture; cells are taken by several threads. */
+/* A kernel's first setting is compiled for every architecture, the others for one in turn; cells
+ * are taken by several threads. */
 typedef struct work {
     int next; /* atomic */
     int done; /* atomic: compiled */
@@ -105,7 +106,9 @@ static void *compile_cells(void *user)
         const hone_kernel_text *kernel =
             hone_kernel_source(s->tile.is_simt ? "gemm_simt" : "conv_implicit_gemm");
         setting cell = *s;
-        if (atoi(arch + 3) < kernel->arch || !hone_nvrtc_has_arch(nvrtc, arch))
+        const bool is_in_turn = s == settings || s->tile.is_simt != s[-1].tile.is_simt ||
+                                i % ARCHS == i / ARCHS % ARCHS;
+        if (!is_in_turn || atoi(arch + 3) < kernel->arch || !hone_nvrtc_has_arch(nvrtc, arch))
             continue;
         if (atoi(arch + 3) < 90) /* has no clusters: the parts meet in memory */
             cell.tile.is_cluster = false;
