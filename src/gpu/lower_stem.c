@@ -228,7 +228,8 @@ static double us_of(const hone_lower *lower, const stem *s, const tile *t, const
     return 0.85 + (900 + 100 * here + rounds * (cycles_of(s, t, e, here) + 600)) / clock;
 }
 
-/* No warp without a sum, sums that fit registers, a block that fits the device. */
+/* No warp without a sum, sums that fit registers, a block that fits the device; long lines rather
+ * than many. */
 static bool is_sensible(const hone_lower *lower, const stem *s, const tile *t, const extents *e)
 {
     const int rows = s->is_simt ? 1 : 8;
@@ -240,7 +241,8 @@ static bool is_sensible(const hone_lower *lower, const stem *s, const tile *t, c
            registers_of(s, e) * e->threads <= 65536 &&
            (e->threads == 32 || rows * (t->wm - 1) * e->mt < e->sums) &&
            e->shared + 1024 <= lower->device.shared_bytes && e->tiles <= INT32_MAX &&
-           t->h < 2 * s->out[0] && (t->w == 4 || t->w < 2 * s->out[1]);
+           (t->h <= t->w || t->w >= s->out[1]) && t->h < 2 * s->out[0] &&
+           (t->w == 4 || t->w < 2 * s->out[1]);
 }
 
 typedef struct list {
