@@ -67,6 +67,14 @@ static bool takes_operand(const hone_tensor *t, int64_t n)
     return t && hone_gpu_type(t->dtype) && (hone_tensor_count(t) == 1 || hone_tensor_count(t) == n);
 }
 
+/* All elements are along the last dimension. */
+static bool is_row(const hone_tensor *t)
+{
+    const hone_dims *d = &t->shape;
+
+    return d->rank == 0 || d->dim[d->rank - 1] == hone_tensor_count(t);
+}
+
 static bool is_finite(const hone_tensor *t)
 {
     for (int64_t i = 0; t->data && i < hone_tensor_count(t); i++)
@@ -82,11 +90,10 @@ static bool takes_operands(const hone_lower *lower, const stem *s)
 
     if (n > EXTRAS || (bias && (!bias->data || !hone_gpu_is_float(bias->dtype))))
         return false;
-    for (int i = 3; i < lower->n_in; i++) {
-        const bool is_behind =
-            i < 3 + n; /* the others are of the prologue: constants, in its text */
-        if (!takes_operand(lower->in[i], is_behind ? s->n : s->c) ||
-            (!is_behind && !is_finite(lower->in[i])))
+    for (int i = 3; i < lower->n_in; i++) { /* of the program behind, then of the one in front */
+        const hone_tensor *t = lower->in[i];
+        if (i < 3 + n ? !takes_operand(t, s->n) || !is_row(t)
+                      : !takes_operand(t, s->c) || !is_finite(t))
             return false;
     }
     return true;

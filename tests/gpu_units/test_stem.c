@@ -85,6 +85,8 @@ static void test_declines(void **state)
         {"conv_stem", "", "f32 1x3x40x40; f16 8x3x13x13 const", 1}, /* a large window */
         {"conv_stem", "program=(x0, x1) { r2 = add x0 x1 }",
          "f32 1x3x9x9; f16 8x3x3x3 const; -; f16 1x7x7x8", 1}, /* a picture as operand */
+        {"conv_stem", "program=(x0, x1) { r2 = add x0 x1 }",
+         "f32 1x3x10x10; f16 8x3x3x3 const; -; f16 8x1x1", 1}, /* one of rows */
     };
 
     (void)state;
