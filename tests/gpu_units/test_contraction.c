@@ -96,7 +96,8 @@ static void test_many_rows_have_warpgroups(void **state)
         assert_null(of_warpgroups(lowered_for(&many_cases[i], portable), 0));
         for (int a = 0; a < COMPILE_ARCHS; a++) {
             const hone_candidate *list = lowered(&many_cases[i], a);
-            assert_int_equal(of_warpgroups(list, 0) != NULL, a == COMPILE_H100);
+            assert_int_equal(of_warpgroups(list, 0) != NULL,
+                             a == COMPILE_H100 && !many_cases[i].tf32);
             double before = 0;
             for (const hone_candidate *c = list; c; before = c->us, c = c->next) {
                 check_launch(&many_cases[i], c, &compile_archs[a].facts);
@@ -178,7 +179,8 @@ static void test_candidates_compile(void **state)
         }
     for (int i = 0; i < MANY_CASES; i++) {
         const hone_candidate *c = of_warpgroups(lowered(&many_cases[i], COMPILE_H100), i * 5);
-        cells[n++] = (compile_cell){many_cases[i].c.in, hone_candidate_text(c), COMPILE_H100};
+        if (c)
+            cells[n++] = (compile_cell){many_cases[i].c.in, hone_candidate_text(c), COMPILE_H100};
     }
     compile_all(nvrtc, cells, n);
 }

@@ -1,5 +1,5 @@
-/* Contractions of many rows, in the form of products.h: what contraction_wgmma can and what it
- * cannot have, then layers of real networks at batch 8 and 32, which are for the clock. */
+/* Contractions of many rows, in the form of products.h: what contraction_wgmma can have (all but
+ * float32), then layers of real networks at batch 8 and 32, which are for the clock. */
 #ifndef HONE_TESTS_LARGE_H
 #define HONE_TESTS_LARGE_H
 
