@@ -183,10 +183,21 @@ static hone_status rnn_init(rnn *l, const hone_cpu_call *call)
 /* ---- scratch and packing
  * --------------------------------------------------------------------------------------------- */
 
+#define MOST_FLOATS ((int64_t)1 << 56)
+
 typedef struct rooms {
     float *w, *xw, *r, *bias, *h, *c, *gates, *other;
     size_t size;
 } rooms;
+
+/* Saturates: with the extents of a hostile plan the scratch is more than there is, not less. */
+static int64_t product(int64_t a, int64_t b, int64_t c)
+{
+    int64_t ab, abc;
+
+    return hone_int_mul(a, b, &ab) && hone_int_mul(ab, c, &abc) ? HONE_MIN(abc, MOST_FLOATS)
+                                                                : MOST_FLOATS;
+}
 
 static size_t take(size_t *at, int64_t n)
 {
@@ -197,30 +208,31 @@ static size_t take(size_t *at, int64_t n)
 
 static int64_t packed_direction(int64_t gates, int64_t depth) /* floats */
 {
-    return hone_panels(gates) * HONE_PANEL * depth;
+    return product(hone_panels(gates), HONE_PANEL, depth);
 }
 
 static bool packs_recurrent(const rnn *l)
 {
-    return l->batch >= 4 || l->steps * l->batch >= PACK_ROWS;
+    return l->batch >= 4 || product(l->steps, l->batch, 1) >= PACK_ROWS;
 }
 
 static rooms rooms_of(const rnn *l, const hone_cpu_call *call)
 {
-    const int64_t n = l->cell * l->hidden;
+    const int64_t n = product(l->cell, l->hidden, 1);
     char *base = call->scratch;
     rooms r;
     size_t at = 0;
 
-    r.w = (float *)(base +
-                    take(&at, call->packed ? 0 : l->directions * packed_direction(n, l->inputs)));
-    r.xw = (float *)(base + take(&at, l->steps * l->batch * n));
+    r.w = (float *)(base + take(&at, call->packed ? 0
+                                                  : product(l->directions,
+                                                            packed_direction(n, l->inputs), 1)));
+    r.xw = (float *)(base + take(&at, product(l->steps, l->batch, n)));
     r.r = (float *)(base + take(&at, packs_recurrent(l) ? packed_direction(n, l->hidden) : 0));
     r.bias = (float *)(base + take(&at, n));
-    r.h = (float *)(base + take(&at, l->batch * l->hidden));
-    r.c = (float *)(base + take(&at, l->batch * l->hidden));
-    r.gates = (float *)(base + take(&at, l->batch * n));
-    r.other = (float *)(base + take(&at, l->batch * l->hidden));
+    r.h = (float *)(base + take(&at, product(l->batch, l->hidden, 1)));
+    r.c = (float *)(base + take(&at, product(l->batch, l->hidden, 1)));
+    r.gates = (float *)(base + take(&at, product(l->batch, n, 1)));
+    r.other = (float *)(base + take(&at, product(l->batch, l->hidden, 1)));
     r.size = at;
     return r;
 }
@@ -242,7 +254,7 @@ static size_t rnn_pack_size(const hone_cpu_call *call)
 
     if (call->in[1]->dtype != HONE_F32)
         return 0;
-    return (size_t)(w->dim[0] * packed_direction(w->dim[1], w->dim[2])) * sizeof(float);
+    return (size_t)product(w->dim[0], packed_direction(w->dim[1], w->dim[2]), 1) * sizeof(float);
 }
 
 static void rnn_pack(const hone_cpu_call *call, void *packed)

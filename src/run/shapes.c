@@ -63,7 +63,8 @@ size_t hone_context_scratch_need(const hone_context *c)
     for (uint32_t i = 0; i < p->n_steps; i++) {
         const hone_engine_step *s = &c->engine->steps[i];
         const hone_plan_step_record *r = s->plan.record;
-        bool known = s->kernel && s->kernel->scratch;
+        /* Of a dynamic step nothing has been inferred yet: its extents may be anything. */
+        bool known = s->kernel && s->kernel->scratch && !(r->flags & HONE_STEP_DYNAMIC);
         for (int k = 0; known && k < r->n_in + r->n_out; k++)
             known = !c->calls[i].in[k] || hone_dims_count(&c->calls[i].in[k]->shape, &(int64_t){0});
         if (known)
