@@ -1,4 +1,6 @@
 /* Squeeze-and-excite: a cluster of blocks to a picture where there are clusters, else a block. */
+#include <stdlib.h>
+
 #include "gpu/lower.h"
 #include "gpu/region.h"
 
@@ -10,6 +12,7 @@ typedef struct shape {
     int v;               /* channels that a thread reads at once */
     int64_t slice;       /* channels of a block */
     bool is_held;        /* weights are kept in shared memory */
+    double us;           /* by the model */
 } shape;
 
 typedef struct excite {
@@ -142,6 +145,17 @@ static void offer(hone_lower *lower, const excite *e, const shape *s)
         c->cluster[1] = c->cluster[2] = 1;
     }
     c->shared_bytes = (uint32_t)shared_bytes(e, s);
+    c->us = s->us;
+}
+
+/* A cluster's barrier, then what a block reads and multiplies. */
+static double estimate(const excite *e, const shape *s)
+{
+    const double read = (double)(e->rows * s->slice) * hone_dtype_bits(e->x->dtype) / 8;
+    const double products = 2.0 * (double)(e->squeezed * s->slice);
+
+    return 1.3 + (s->blocks > 1 ? 0.4 : 0) + read / 60e3 + products / 40e3 +
+           (s->threads == 256 ? 0 : 0.05) + (s->is_held ? 0 : 1);
 }
 
 /* Fills in what follows from blocks and threads; false where they do not suit. */
@@ -157,22 +171,33 @@ static bool complete(const hone_lower *lower, const excite *e, shape *s)
         return false;
     if (shared_bytes(e, s) > room)
         s->is_held = false;
+    s->us = estimate(e, s);
     return shared_bytes(e, s) <= room;
 }
 
-/* Best guess first: a cluster as large as there is work for. */
+static int by_time(const void *a, const void *b)
+{
+    const shape *x = a, *y = b;
+
+    return (x->us > y->us) - (x->us < y->us);
+}
+
 hone_status hone_gpu_squeeze_excite(hone_lower *lower)
 {
     static const int shapes[][2] = {{8, 256}, {8, 512}, {8, 128}, {4, 256}, {4, 512}, {4, 128},
                                     {2, 256}, {2, 512}, {1, 256}, {1, 512}, {1, 1024}};
+    shape found[HONE_COUNT(shapes)];
     excite e;
+    int n = 0;
 
     if (!excite_of(lower, &e))
         return HONE_OK;
     for (int i = 0; i < HONE_COUNT(shapes); i++) {
-        shape s = {.blocks = shapes[i][0], .threads = shapes[i][1]};
-        if (complete(lower, &e, &s))
-            offer(lower, &e, &s);
+        found[n] = (shape){.blocks = shapes[i][0], .threads = shapes[i][1]};
+        n += complete(lower, &e, &found[n]);
     }
+    qsort(found, (size_t)n, sizeof found[0], by_time);
+    for (int i = 0; i < n; i++)
+        offer(lower, &e, &found[i]);
     return HONE_OK;
 }

@@ -1,8 +1,7 @@
-/* Pooling, depthwise convolution and resizing. */
+/* Pooling and resizing. */
 #include <math.h>
 
 #include "gpu/lower.h"
-#include "gpu/region.h"
 
 /* ---- pooling ---- */
 
@@ -104,124 +103,6 @@ hone_status hone_gpu_global_pool(hone_lower *lower)
     const int64_t pixels = hone_tensor_count(lower->in[0]) / x->dim[0] / channels;
     return is_last ? hone_gpu_reduce_runs(lower, op, x->dim[0], pixels, channels)
                    : hone_gpu_reduce_runs(lower, op, x->dim[0] * channels, pixels, 1);
-}
-
-/* ---- depthwise convolution ---- */
-
-static bool takes_depthwise(const hone_lower *lower)
-{
-    const hone_attrs_conv *a = &lower->attrs->conv;
-    const hone_tensor *x = lower->in[0], *w = lower->in[1], *bias = hone_lower_in(lower, 2);
-
-    return a->layout == HONE_LAYOUT_LAST && x->shape.rank == 4 && !a->gate &&
-           !hone_lower_out(lower, 1) && hone_gpu_is_float(x->dtype) &&
-           hone_gpu_is_float(lower->out[0]->dtype) && w->shape.dim[1] == 1 &&
-           a->group == x->shape.dim[3] && w->shape.dim[0] == a->group && w->shape.dim[2] <= 7 &&
-           w->shape.dim[3] <= 7 && (!bias || hone_gpu_is_float(bias->dtype));
-}
-
-static bool depthwise_region(const hone_lower *lower, hone_gpu_region *region)
-{
-    static const hone_instr copy = {.op = HONE_SCALAR_copy};
-    static const hone_program plain = {1, 1, &copy};
-    const hone_program *program = lower->attrs->conv.program;
-
-    *region = (hone_gpu_region){.program = program ? program : &plain,
-                                .has_accumulator = true,
-                                .dims = &lower->out[0]->shape,
-                                .out = lower->out[0]->dtype};
-    region->n_in = region->program->n_in - 1;
-    for (int k = 0; k < region->n_in; k++) {
-        region->in[k] = hone_lower_in(lower, 3 + k);
-        region->arg[k] = 3 + k;
-        if (!region->in[k])
-            return false;
-    }
-    return true;
-}
-
-static void knob_depthwise(hone_candidate *c, const hone_window *w, int64_t channels)
-{
-    hone_knob_int(c, "C", channels);
-    hone_knob_int(c, "H", w->in[0]);
-    hone_knob_int(c, "W", w->in[1]);
-    hone_knob_int(c, "OH", w->out[0]);
-    hone_knob_int(c, "OW", w->out[1]);
-    hone_knob_int(c, "KH", w->kernel[0]);
-    hone_knob_int(c, "KW", w->kernel[1]);
-    hone_knob_int(c, "SH", w->stride[0]);
-    hone_knob_int(c, "SW", w->stride[1]);
-    hone_knob_int(c, "DH", w->dilation[0]);
-    hone_knob_int(c, "DW", w->dilation[1]);
-    hone_knob_int(c, "PH", w->pad_begin[0]);
-    hone_knob_int(c, "PW", w->pad_begin[1]);
-}
-
-/* [C, 1, taps...] as [taps..., C]. */
-static void pack_taps_first(hone_candidate *c, const hone_tensor *w)
-{
-    hone_gpu_packing *p = hone_candidate_pack(c, 1, w, w->dtype);
-
-    for (int i = 0; i < p->rank; i++) {
-        p->perm[i] = (i + 1) % p->rank;
-        p->padded[i] = p->dim[p->perm[i]];
-    }
-}
-
-static void offer_depthwise(hone_lower *lower, const hone_gpu_region *region,
-                            const hone_gpu_map *map, const hone_window *w, const int shape[2])
-{
-    const hone_tensor *x = lower->in[0], *bias = hone_lower_in(lower, 2);
-    const int v = shape[0], along = shape[1];
-    const int64_t channels = x->shape.dim[3];
-    const int64_t count =
-        x->shape.dim[0] * w->out[0] * ((w->out[1] + along - 1) / along) * (channels / v);
-    hone_candidate *c = hone_lower_candidate(lower, "depthwise");
-
-    if (!c)
-        return;
-    hone_knob_type(c, "T", x->dtype);
-    hone_knob_type(c, "TB", bias ? bias->dtype : HONE_F32);
-    hone_knob_type(c, "TY", lower->out[0]->dtype);
-    knob_depthwise(c, w, channels);
-    hone_knob_int(c, "V", v);
-    hone_knob_int(c, "ALONG", along);
-    hone_knob_bool(c, "HAS_BIAS", bias != NULL);
-    hone_knob_int(c, "COUNT", count);
-    hone_knob_int(c, "THREADS", 128);
-    hone_gpu_region_emit(c, region, map, v);
-    hone_candidate_out(c, 0);
-    hone_candidate_in(c, 0);
-    hone_candidate_in(c, 1);
-    hone_candidate_in(c, bias ? 2 : 1);
-    hone_gpu_region_args(c, region);
-    pack_taps_first(c, lower->in[1]);
-    hone_launch(c, count, 128);
-}
-
-hone_status hone_gpu_depthwise(hone_lower *lower)
-{
-    static const int shapes[][2] = {{4, 4}, {8, 2}, {4, 2}, {2, 4}, {8, 1}, {2, 2}, {1, 2}};
-    hone_gpu_region region;
-    hone_gpu_map map;
-    hone_window w;
-
-    if (!takes_depthwise(lower) || !depthwise_region(lower, &region))
-        return HONE_OK;
-    HONE_TRY(
-        hone_window_of(lower->op, lower->attrs, &lower->in[0]->shape, &lower->in[1]->shape, &w));
-    const int most = HONE_MIN(hone_gpu_pack(lower->in[0]->dtype, lower->in[0]->shape.dim[3]),
-                              hone_gpu_region_pack(&region, &map));
-    const int64_t enough = 128 * (int64_t)lower->device.n_sms, n = hone_tensor_count(lower->out[0]);
-    int best = HONE_COUNT(shapes) - 1;
-    for (int i = HONE_COUNT(shapes) - 1; i >= 0; i--)
-        if (shapes[i][0] <= most && n / (shapes[i][0] * shapes[i][1]) >= enough)
-            best = i;
-    offer_depthwise(lower, &region, &map, &w, shapes[best]);
-    for (int i = 0; i < HONE_COUNT(shapes); i++)
-        if (shapes[i][0] <= most && i != best)
-            offer_depthwise(lower, &region, &map, &w, shapes[i]);
-    return HONE_OK;
 }
 
 /* ---- resizing ---- */

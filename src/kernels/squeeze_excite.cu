@@ -17,7 +17,6 @@
  * V; SLICE / V is at most THREADS. Limits: compute capability 7.0; clusters want 9.0. */
 #include "device.cuh"
 
-constexpr int WARPS = THREADS / 32;
 constexpr int PACKS = SLICE / V;        /* of a row of the slice */
 constexpr int GROUPS = THREADS / PACKS; /* rows that are read side by side */
 constexpr int PITCH = SLICE + 4;        /* floats of a row of partial sums: rows fall into different banks */
@@ -43,11 +42,11 @@ constexpr int JOIN = most_lanes(GROUPS, SLICE); /* threads that add the groups' 
 struct alignas(16) room {
     TW w1[W1_ELEMENTS + LANES]; /* its columns: [S][SLICE] */
     TW w2[W2_ELEMENTS + LANES]; /* its rows: [SLICE][W2_PITCH] */
-    float rows[GROUPS * PITCH];
-    float mean[SLICE];
-    float parts[BLOCKS * SP]; /* of the squeezed sums, by the block that they come from */
-    float squeezed[SP];
-    float b1[SP], b2[SLICE];
+    alignas(16) float rows[GROUPS * PITCH];
+    alignas(16) float mean[SLICE];
+    alignas(16) float parts[BLOCKS * SP]; /* of the squeezed sums, by the block that they come from */
+    alignas(16) float squeezed[SP];
+    alignas(16) float b1[SP], b2[SLICE];
 };
 
 /* Rows of 16-byte pieces into shared memory, without waiting for them where that can be. */
@@ -119,26 +118,61 @@ __device__ inline void join_rows(room &r)
     }
 }
 
-/* A warp adds a squeezed sum over the slice, and its lanes give it to every block. */
+/* As many lanes as the slice has packs share a squeezed sum; they give it to every block. */
+__device__ constexpr int lanes_of(int packs)
+{
+    int n = 1;
+    while (n < 32 && n < packs)
+        n *= 2;
+    return n;
+}
+
+__device__ inline void give(room &r, u32 rank, int s, float sum, int lane, int lanes)
+{
+#if __CUDA_ARCH__ >= 900
+    const u32 at = shared_address(&r.parts[rank * SP + s]);
+    for (u32 to = lane; to < BLOCKS; to += lanes)
+        asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(address_in(at, to)), "f"(sum) : "memory");
+#else
+    if (lane == 0)
+        r.parts[s] = sum;
+#endif
+}
+
 __device__ inline void squeeze_slice(room &r, const TW *w1, u32 rank)
 {
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    using piece = decltype(pack<LANES, TW>::in);
+    constexpr int N = SLICE / LANES, SHARED_BY = lanes_of(N), AT_ONCE = THREADS / SHARED_BY;
+    const int lane = threadIdx.x % SHARED_BY;
+    constexpr int ROUNDS = (S + AT_ONCE - 1) / AT_ONCE, DEEP = ROUNDS < 8 ? ROUNDS : 4;
 
-#pragma unroll 4
-    for (int s = warp; s < S; s += WARPS) {
-        float sum = 0;
+    for (int first = 0; first < ROUNDS; first += DEEP) {
+        float sum[DEEP] = {};
 #pragma unroll
-        for (int c = 0; c < SLICE; c += 32)
-            if (SLICE % 32 == 0 || c + lane < SLICE)
-                sum += r.mean[c + lane] * to_float(w1[s * W1_PITCH + c + lane]);
-        sum = add_lanes<32>(sum);
-        if (lane < BLOCKS) {
-#if __CUDA_ARCH__ >= 900
-            const u32 at = shared_address(&r.parts[rank * SP + s]);
-            asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(address_in(at, lane)), "f"(sum) : "memory");
-#else
-            r.parts[s] = sum;
-#endif
+        for (int c = 0; c < N; c += SHARED_BY) {
+            const bool is_there = N % SHARED_BY == 0 || c + lane < N;
+            const float *mean = r.mean + (is_there ? c + lane : 0) * LANES;
+            float m[LANES];
+#pragma unroll
+            for (int l = 0; l < LANES; l++)
+                m[l] = is_there ? mean[l] : 0;
+#pragma unroll
+            for (int i = 0; i < DEEP; i++) {
+                const int s = min((int)threadIdx.x / SHARED_BY + (first + i) * AT_ONCE, S - 1);
+                const piece w = *(const piece *)(w1 + s * W1_PITCH + (is_there ? c + lane : 0) * LANES);
+#pragma unroll
+                for (int l = 0; l < LANES; l++)
+                    sum[i] += m[l] * to_float(w.e[l]);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < DEEP; i++)
+            sum[i] = add_lanes<SHARED_BY>(sum[i]);
+#pragma unroll
+        for (int i = 0; i < DEEP; i++) {
+            const int s = (int)threadIdx.x / SHARED_BY + (first + i) * AT_ONCE;
+            if (s < S)
+                give(r, rank, s, sum[i], lane, SHARED_BY);
         }
     }
 }
@@ -146,9 +180,13 @@ __device__ inline void squeeze_slice(room &r, const TW *w1, u32 rank)
 __device__ inline void join_parts(room &r)
 {
     for (int s = threadIdx.x; s < SP; s += THREADS) {
-        float sum = r.b1[s];
-        for (int b = 0; s < S && b < BLOCKS; b++)
-            sum += r.parts[b * SP + s];
+        float part[BLOCKS], sum = r.b1[s];
+#pragma unroll
+        for (int b = 0; b < BLOCKS; b++)
+            part[b] = r.parts[b * SP + s];
+#pragma unroll
+        for (int b = 0; b < BLOCKS; b++)
+            sum += part[b];
         r.squeezed[s] = s < S ? squeeze(sum) : 0;
     }
 }
@@ -158,21 +196,19 @@ __device__ inline void excite_slice(TY *y, room &r, const TW *w2, int first)
     using piece = decltype(pack<LANES, TW>::in);
 
     for (int c = threadIdx.x; c < SLICE && first + c < C; c += THREADS) {
-        float even = r.b2[c], odd = 0;
+        float sum[4] = {r.b2[c]};
 #pragma unroll 8
         for (int s = 0; s < SP; s += LANES) {
             const piece w = *(const piece *)(w2 + c * W2_PITCH + s);
 #pragma unroll
-            for (int l = 0; l < LANES; l += 2) {
-                even += r.squeezed[s + l] * to_float(w.e[l]);
-                odd += r.squeezed[s + l + 1] * to_float(w.e[l + 1]);
-            }
+            for (int l = 0; l < LANES; l++)
+                sum[l % 4] += r.squeezed[s + l] * to_float(w.e[l]);
         }
-        from_float(excite(even + odd), y[first + c]);
+        from_float(excite((sum[0] + sum[1]) + (sum[2] + sum[3])), y[first + c]);
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
     squeeze_excite(TY *y, const T *x, const TW *w1, const TB *b1, const TW *w2, const TB *b2)
 {
     extern __shared__ uint4 shared[];

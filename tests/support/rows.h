@@ -19,6 +19,9 @@ typedef struct row_case {
     int n_out;
 } row_case;
 
+#define SILU_BEHIND ", program=(x0) { r1 = sigmoid x0; r2 = mul x0 r1 }"
+#define RELU6_BEHIND                                                                               \
+    ", program=(x0) { r1 = constant 0; r2 = constant 6; r3 = max x0 r1; r4 = min r3 r2 }"
 #define SILU    "squeeze=(x0) { r1 = sigmoid x0; r2 = mul x0 r1 }"
 #define SIGMOID "excite=(x0) { r1 = sigmoid x0 }"
 
@@ -97,14 +100,41 @@ static const row_case row_cases[] = {
      "layout=last",
      "bf16 1x16x16x40", 1},
     {"average_pool", "kernel_shape=[2,3,2], strides=[1,2,2]", "f32 1x3x6x9x8", 1},
-    {"conv", "group=96, pads=[1,1,1,1], layout=last", "f16 1x56x56x96; f16 96x1x3x3; f16 96", 1},
+    {"conv", "group=96, pads=[1,1,1,1], layout=last", "f16 1x56x56x96; f16 96x1x3x3 const; f16 96",
+     1},
     {"conv", "group=240, strides=[2,2], pads=[2,2,2,2], layout=last",
-     "f16 1x28x28x240; f16 240x1x5x5; f16 240", 1},
+     "f16 1x28x28x240; f16 240x1x5x5 const; f16 240 const", 1},
+    {"conv", "group=32, pads=[1,1,1,1], layout=last" SILU_BEHIND,
+     "f16 1x112x112x32; f16 32x1x3x3 const; f32 32 const", 2},
+    {"conv", "group=96, strides=[2,2], pads=[1,1,1,1], layout=last" SILU_BEHIND,
+     "f16 1x112x112x96; f16 96x1x3x3 const; f32 96 const", 2},
+    {"conv", "group=144, pads=[1,1,1,1], layout=last" SILU_BEHIND,
+     "f16 1x56x56x144; f16 144x1x3x3 const; f32 144 const", 2},
+    {"conv", "group=240, pads=[2,2,2,2], layout=last" SILU_BEHIND,
+     "f16 1x28x28x240; f16 240x1x5x5 const; f32 240 const", 2},
+    {"conv", "group=672, pads=[2,2,2,2], layout=last" SILU_BEHIND,
+     "f16 1x14x14x672; f16 672x1x5x5 const; f32 672 const", 2},
+    {"conv", "group=1152, pads=[2,2,2,2], layout=last" SILU_BEHIND,
+     "f16 1x7x7x1152; f16 1152x1x5x5 const; f32 1152 const", 2},
+    {"conv", "group=18, strides=[2,2], pads=[2,2,1,1], layout=last",
+     "bf16 3x17x13x18; bf16 18x1x5x5 const; -", 2},
+    {"conv", "group=5, pads=[1,1,1,1], layout=last" RELU6_BEHIND,
+     "f32 2x9x10x5; f32 5x1x3x3 const; f32 5 const", 2},
+    {"conv", "group=32, pads=[1,1,1,1], layout=last" RELU6_BEHIND,
+     "f16 1x112x112x32; f16 32x1x3x3 const; f32 32 const", 1},
+    {"conv", "group=96, strides=[2,2], pads=[1,1,1,1], layout=last" RELU6_BEHIND,
+     "f16 1x112x112x96; f16 96x1x3x3 const; f32 96 const", 1},
+    {"conv", "group=144, pads=[1,1,1,1], layout=last" RELU6_BEHIND,
+     "f16 1x56x56x144; f16 144x1x3x3 const; f32 144 const", 1},
+    {"conv", "group=384, pads=[1,1,1,1], layout=last" RELU6_BEHIND,
+     "f16 1x14x14x384; f16 384x1x3x3 const; f32 384 const", 1},
+    {"conv", "group=960, pads=[1,1,1,1], layout=last" RELU6_BEHIND,
+     "f16 1x7x7x960; f16 960x1x3x3 const; f32 960 const", 1},
     {"conv",
      "group=24, pads=[1,1,1,1], layout=last, program=(x0, x1) { r2 = add x0 x1; r3 = relu r2 }",
-     "f32 2x15x13x24; f32 24x1x3x3; f32 24; f32 2x15x13x24", 1},
-    {"conv", "group=7, dilations=[2,2], pads=[2,2,2,2], layout=last", "f32 1x9x11x7; f32 7x1x3x3",
-     1},
+     "f32 2x15x13x24; f32 24x1x3x3 const; f32 24 const; f32 2x15x13x24", 1},
+    {"conv", "group=7, dilations=[2,2], pads=[2,2,2,2], layout=last",
+     "f32 1x9x11x7; f32 7x1x3x3 const", 1},
     {"resize", "mode=linear", "f16 1x64x64x21; -; -; i64 [1,512,512,21]", 1},
     {"resize", "mode=linear, coordinate_transformation_mode=align_corners",
      "f32 1x5x17x13; -; -; i64 [1,5,40,29]", 1},
@@ -138,6 +168,8 @@ static const row_case row_cases[] = {
 };
 #undef SILU
 #undef SIGMOID
+#undef SILU_BEHIND
+#undef RELU6_BEHIND
 enum {
     ROW_CASES = sizeof row_cases / sizeof *row_cases,
     ROW_TENSORS = 8
