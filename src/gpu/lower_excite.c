@@ -108,6 +108,7 @@ static void knobs(hone_candidate *c, const hone_lower *lower, const excite *e, c
     hone_knob_bool(c, "HAS_B1", e->b1 != NULL);
     hone_knob_bool(c, "HAS_B2", e->b2 != NULL);
     hone_text_add(&c->knobs, "constexpr float SCALE = (float)%.9g;\n", 1 / e->count);
+    c->is_coarse = hone_gpu_is_coarse(lower->out[0]->dtype);
     emit_program(c, lower->attrs->squeeze_excite.squeeze, "squeeze");
     emit_program(c, lower->attrs->squeeze_excite.excite, "excite");
 }
