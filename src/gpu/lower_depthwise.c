@@ -11,9 +11,9 @@
 
 /* A way to share the work. */
 typedef struct way {
-    int v, along;    /* channels and pixels of a thread */
-    int threads;     /* of a block */
-    int packs;       /* of a block's threads side by side; 0: blocks take threads as they come */
+    int v, along; /* channels and pixels of a thread */
+    int threads;  /* of a block */
+    int packs;    /* of a block's threads side by side; 0: blocks take threads as they come */
     int64_t blocks;
     double us; /* by the model */
 } way;
@@ -180,10 +180,10 @@ static void knob_window(hone_candidate *c, const hone_window *w, int64_t channel
         const char *name;
         int64_t value;
     } rows[] = {
-        {"C", channels},         {"H", w->in[0]},         {"W", w->in[1]},
-        {"OH", w->out[0]},       {"OW", w->out[1]},       {"KH", w->kernel[0]},
-        {"KW", w->kernel[1]},    {"SH", w->stride[0]},    {"SW", w->stride[1]},
-        {"DH", w->dilation[0]},  {"DW", w->dilation[1]},  {"PH", w->pad_begin[0]},
+        {"C", channels},         {"H", w->in[0]},        {"W", w->in[1]},
+        {"OH", w->out[0]},       {"OW", w->out[1]},      {"KH", w->kernel[0]},
+        {"KW", w->kernel[1]},    {"SH", w->stride[0]},   {"SW", w->stride[1]},
+        {"DH", w->dilation[0]},  {"DW", w->dilation[1]}, {"PH", w->pad_begin[0]},
         {"PW", w->pad_begin[1]},
     };
 

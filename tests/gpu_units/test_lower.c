@@ -91,7 +91,7 @@ static void test_lower_declines(void **state)
         {"reduce_sum", "", "f32 2x3x4; i64 [0,2]", 1}, /* two runs of axes */
         {"resize", "mode=cubic", "f32 1x1x4x4; -; -; i64 [1,1,8,8]", 1},
         {"relu", "", "f32 0x3", 1},
-        {"conv", "group=1, layout=last", "f32 1x9x9x4; f32 4x4x3x3", 1}, /* a contraction */
+        {"conv", "group=1, layout=last", "f32 1x9x9x4; f32 4x4x3x3", 1},       /* a contraction */
         {"conv", "group=1, layout=last", "f32 1x9x9x4; f32 4x4x1x1 const", 2}, /* sums */
         {"conv", "gate=1, layout=last", "f32 1x9x9x4; f32 4x4x3x3 const; -; f32 1x1x1x4", 1},
         {"conv", "gate=1, layout=last", "f16 2x1x1x8; f16 8x8x1x1 const; -; f16 2x1x1x8", 1},
