@@ -6,6 +6,9 @@
 
 static void fact_of_tensor(const hone_context *c, uint32_t value, bool with_data, hone_fact *fact)
 {
+    static const uint64_t nothing[1]; /* the contents of a tensor without elements are known */
+    int64_t n;
+
     *fact = (hone_fact){.n_elem = -1};
     if (value == HONE_REF_ABSENT)
         return;
@@ -19,6 +22,8 @@ static void fact_of_tensor(const hone_context *c, uint32_t value, bool with_data
         fact->type.shape.dim[i] = t->shape.dim[i] < 0 ? HONE_EXTENT_UNKNOWN : t->shape.dim[i];
     if (with_data || v->storage == HONE_STORAGE_CONST)
         fact->data = t->data;
+    if (hone_dims_count(&t->shape, &n) && n == 0)
+        fact->data = nothing;
 }
 
 /* Takes the inferred shape over, or compares it with what the plan says. */
