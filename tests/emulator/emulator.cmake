@@ -23,7 +23,7 @@ endfunction()
 # Sanitizers do not see the kernels, which another compiler makes.
 if(NOT HONE_SANITIZE)
     foreach(operator softmax norm reduce_ pool transpose relayout concat split slice pad gather resize squeeze_excite
-                     x1x3x3 x1x5x5 bf16 2x33x64 20x40)
+                     x1x5x5 2x33x64 20x40)
         emulated(${operator} $<TARGET_FILE:hone_gpu_rows> cuda quick ${operator})
     endforeach()
     if(TARGET hone_tool)
