@@ -8,36 +8,7 @@
 #include <cmocka.h>
 
 #include "support/attention.h"
-#include "support/compile.h"
-
-static const hone_nvrtc *nvrtc;
-static hone_arena *arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    if (hone_nvrtc_open(&nvrtc) != HONE_OK)
-        printf("SKIP %s\n", hone_message());
-    return hone_arena_create(NULL, 0, &arena);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    hone_arena_destroy(arena);
-    return 0;
-}
-
-static const hone_candidate *lowered(const product_case *p, int arch)
-{
-    hone_gpu_facts facts = compile_archs[arch].facts;
-    row_step s;
-
-    facts.allows_tf32 = p->tf32;
-    if (row_lower(arena, &p->c, facts, &s) != HONE_OK)
-        fail_msg("%s(%s): %s", p->c.op, p->c.in, hone_message());
-    return s.lower.first;
-}
+#include "support/lowered.h"
 
 static void test_attention_is_offered(void **state)
 {

@@ -7,41 +7,8 @@
 
 #include <cmocka.h>
 
-#include "support/compile.h"
 #include "support/large.h"
-
-static const hone_nvrtc *nvrtc;
-static hone_arena *arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    if (hone_nvrtc_open(&nvrtc) != HONE_OK)
-        printf("SKIP %s\n", hone_message());
-    return hone_arena_create(NULL, 0, &arena);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    hone_arena_destroy(arena);
-    return 0;
-}
-
-static const hone_candidate *lowered_for(const product_case *p, hone_gpu_facts facts)
-{
-    row_step s;
-
-    facts.allows_tf32 = p->tf32;
-    if (row_lower(arena, &p->c, facts, &s) != HONE_OK)
-        fail_msg("%s(%s): %s", p->c.op, p->c.in, hone_message());
-    return s.lower.first;
-}
-
-static const hone_candidate *lowered(const product_case *p, int arch)
-{
-    return lowered_for(p, compile_archs[arch].facts);
-}
+#include "support/lowered.h"
 
 static void check_launch(const product_case *p, const hone_candidate *c,
                          const hone_gpu_facts *facts)
